@@ -1,0 +1,43 @@
+# The everyday commands. `make demo` and `make test` set up what they need on a machine with Go, Python 3 and make.
+
+export GOFLAGS := -trimpath -buildvcs=false
+export CGO_ENABLED ?= $(shell command -v gcc >/dev/null 2>&1 && echo 1 || echo 0)
+export GORACE := atexit_sleep_ms=0
+
+TAGS := urfave_cli_no_docs
+RACE := $(if $(filter 1,$(CGO_ENABLED)),-race)
+GOLANGCI := bin/golangci-lint-v2.15.0
+
+.PHONY: demo test lint bench nightly build clean
+
+build: bin/barge
+
+bin/barge: $(shell git ls-files -co --exclude-standard '*.go' '*.py' '*.txt' go.mod go.sum testdata/projects 2>/dev/null)
+	go build -tags $(TAGS) -o $@ ./cmd/barge
+
+# Plays the whole story on real notebooks and a real registry, in a throw-away copy of the example project.
+demo: bin/barge
+	@bin/barge demo
+
+# Every test, race detector on. What needs the sandbox sets it up; when it cannot start, the tests fail.
+test:
+	go test $(RACE) -tags $(TAGS) -timeout 18m ./...
+
+lint: $(GOLANGCI)
+	$(GOLANGCI) run --build-tags $(TAGS) ./...
+	go mod tidy -diff
+
+$(GOLANGCI):
+	GOBIN=$(CURDIR)/bin/tmp go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	mv bin/tmp/golangci-lint $@
+
+bench:
+	go test -run '^$$' -bench . -tags $(TAGS) ./...
+
+# Longer proofs: every test several times over, in shuffled order, and the fuzz targets for a while each.
+nightly: lint
+	go test $(RACE) -tags $(TAGS) -count 3 -shuffle on -timeout 90m ./...
+	.ci/fuzz 60s
+
+clean:
+	rm -rf bin dist
