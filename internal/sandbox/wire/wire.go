@@ -12,11 +12,13 @@ import (
 )
 
 // Error is an answer of the API that is not a success: {"error_code":…,"message":…} under an HTTP status.
-// An empty Code is left out of the body, as the real service does for some answers.
+// An empty Code is left out of the body, as the real service does for some answers; with Blank it is sent as "",
+// as the service does for others.
 type Error struct {
 	Status  int
 	Code    string
 	Message string
+	Blank   bool
 }
 
 func (e *Error) Error() string {
@@ -72,7 +74,7 @@ func Fail(w http.ResponseWriter, err error) {
 		e = Errorf(http.StatusInternalServerError, "INTERNAL_ERROR", "%s", err)
 	}
 	body := map[string]string{"message": e.Message}
-	if e.Code != "" {
+	if e.Code != "" || e.Blank {
 		body["error_code"] = e.Code
 	}
 	Write(w, e.Status, body)
