@@ -1,0 +1,4 @@
+package environments
+
+// Diagnostic is one thing that is wrong with the configuration.
+type Diagnostic struct{}
