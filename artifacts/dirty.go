@@ -1,0 +1,179 @@
+package artifacts
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1" //nolint:gosec // git names objects so
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/format/index"
+	"github.com/go-git/go-git/v5/plumbing/object"
+)
+
+// changed lists the tracked files under the project folder that the index or the working tree has otherwise than the
+// commit, sorted. Line endings alone are no change: git converts them at checkout where it is told to.
+func (c *Commit) changed(ctx context.Context) ([]string, error) {
+	look, err := c.repo.lookAt()
+	if err != nil {
+		return nil, err
+	}
+	var changed []string
+	inCommit := map[string]bool{}
+	err = c.walk(ctx, c.Folder, func(e entry) error {
+		inCommit[e.path] = true
+		same, err := look.same(c, e)
+		if err == nil && !same {
+			changed = append(changed, e.path)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, object.ErrDirectoryNotFound) {
+		return nil, fmt.Errorf("comparing the working tree with HEAD: %w", err)
+	}
+	for name := range look.staged {
+		if !inCommit[name] && (c.Folder == "." || strings.HasPrefix(name, c.Folder+"/")) {
+			changed = append(changed, name)
+		}
+	}
+	slices.Sort(changed)
+	return changed, nil
+}
+
+// looker compares files of the working tree with blobs, and asks the index first: it remembers size and time of every
+// file as git last saw it equal.
+type looker struct {
+	root      string
+	staged    map[string]*index.Entry // nil entries: no index that can be read, every file is hashed
+	indexTime time.Time
+	execBits  bool
+}
+
+func (r *repository) lookAt() (*looker, error) {
+	config, err := r.config()
+	if err != nil {
+		return nil, err
+	}
+	l := &looker{
+		root: r.root, staged: map[string]*index.Entry{},
+		execBits: runtime.GOOS != "windows" && !strings.EqualFold(config.Section("core").Option("filemode"), "false"),
+	}
+	file, err := os.Open(filepath.Join(r.gitDir, "index"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading git's index: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("reading git's index: %w", err)
+	}
+	l.indexTime = info.ModTime()
+	var x index.Index
+	if err := index.NewDecoder(file).Decode(&x); err != nil {
+		return l, nil // a split or sparse index: it would only have saved the hashing
+	}
+	for _, e := range x.Entries {
+		l.staged[e.Name] = e
+	}
+	return l, nil
+}
+
+func (l *looker) same(c *Commit, e entry) (bool, error) {
+	if e.mode == filemode.Submodule {
+		return true, nil // the files in it belong to another repository and cannot ship
+	}
+	staged := l.staged[e.path]
+	if staged != nil && (staged.Hash != e.hash || staged.Mode != e.mode || staged.Stage != 0) {
+		return false, nil
+	}
+	if staged == nil && len(l.staged) > 0 {
+		return false, nil // removed from the index
+	}
+	if staged != nil && staged.SkipWorktree {
+		return true, nil // a sparse checkout has it not
+	}
+	name := filepath.Join(l.root, filepath.FromSlash(e.path))
+	info, err := os.Lstat(name)
+	if err != nil {
+		return false, ignoreMissing(err)
+	}
+	if !l.sameKind(info, e.mode) {
+		return false, nil
+	}
+	if staged != nil && l.fresh(staged, info) {
+		return true, nil
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		to, err := os.Readlink(name)
+		return err == nil && blobHash([]byte(filepath.ToSlash(to))) == e.hash, err
+	}
+	return l.sameContent(c, name, e)
+}
+
+// ignoreMissing: a file that is gone, or whose folder became a file, is changed and no error.
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "not a directory") {
+		return nil
+	}
+	return err
+}
+
+func (l *looker) sameKind(info fs.FileInfo, mode filemode.FileMode) bool {
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		return mode == filemode.Symlink
+	case !info.Mode().IsRegular():
+		return false
+	case mode == filemode.Symlink: // where the system has no symlinks git writes a file with the target in it
+		return !l.execBits
+	}
+	return !l.execBits || (info.Mode()&0o100 != 0) == (mode == filemode.Executable)
+}
+
+// fresh says that the file is as git last saw it. One that was changed in the instant in which the index was written
+// could look so too, and is read instead.
+func (l *looker) fresh(e *index.Entry, info fs.FileInfo) bool {
+	return int64(e.Size) == info.Size() && e.ModifiedAt.Equal(info.ModTime()) && e.ModifiedAt.Before(l.indexTime)
+}
+
+func (l *looker) sameContent(c *Commit, name string, e entry) (bool, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return false, err
+	}
+	if blobHash(b) == e.hash {
+		return true, nil
+	}
+	if bytes.Contains(b, []byte("\r\n")) && blobHash(bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))) == e.hash {
+		return true, nil
+	}
+	blob, err := readBlob(c.repo, e)
+	if err != nil {
+		return false, err
+	}
+	if pointer, ok := parsePointer(blob); ok {
+		return pointer == lfsPointer{digestOf(b), int64(len(b))}, nil
+	}
+	unix := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }
+	return bytes.Equal(unix(blob), unix(b)), nil
+}
+
+func blobHash(b []byte) plumbing.Hash {
+	h := sha1.New() //nolint:gosec // git names objects so
+	fmt.Fprintf(h, "blob %d\x00", len(b))
+	_, _ = io.Copy(h, bytes.NewReader(b))
+	return plumbing.Hash(h.Sum(nil))
+}
