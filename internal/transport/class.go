@@ -1,0 +1,41 @@
+// Package transport is the one http.RoundTripper under every adapter. It repeats a request only where that can do
+// no harm, names the host that cannot be reached or did not answer, and reports without secrets.
+package transport
+
+import (
+	"context"
+	"net/http"
+)
+
+// Class says what repeating a request may do. The zero value is Once.
+type Class int
+
+// The classes, most careful first. A request that was never sent is repeated in every class.
+const (
+	Once       Class = iota // may do it twice: repeated only after 429, which says "not done"
+	Observable              // may meet its own effect, and the caller can tell: repeated when no clear answer came
+	Safe                    // changes nothing more: repeated when no clear answer came
+)
+
+type classKey struct{}
+
+// With returns a context whose requests are of class c. GET and HEAD are Safe whatever it says.
+func With(ctx context.Context, c Class) context.Context {
+	return context.WithValue(ctx, classKey{}, c)
+}
+
+// Default is With, unless a class was chosen before: who calls an adapter may be more careful than the adapter.
+func Default(ctx context.Context, c Class) context.Context {
+	if _, chosen := ctx.Value(classKey{}).(Class); chosen {
+		return ctx
+	}
+	return With(ctx, c)
+}
+
+func classOf(r *http.Request) Class {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return Safe
+	}
+	c, _ := r.Context().Value(classKey{}).(Class)
+	return c
+}
