@@ -201,9 +201,9 @@ type How string
 
 // The first three are said by a Proven; the others follow from the Live itself.
 const (
-	Judged   How = "judged"
-	Kept     How = "kept"
-	WaivedBy How = "waived"
+	Judged How = "judged"
+	Kept   How = "kept"
+	Waiver How = "waived"
 
 	AsGenesis How = "genesis"
 	Before    How = "before"   // the release was proven here before

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -110,4 +111,15 @@ func Decode(b []byte) (Entry, error) {
 		e.Body = Unknown{Kind: w.Type, Raw: w.Body}
 	}
 	return e, nil
+}
+
+// encode is json.Marshal without HTML escaping, so that what is canonical stays as it is.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

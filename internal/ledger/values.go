@@ -1,12 +1,11 @@
 package ledger
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
+
+	"github.com/bargeml/barge/environments"
 )
 
 // Value is what a pointer holds: canonical JSON text (sorted keys, no insignificant space, no HTML escaping), so that
@@ -31,11 +30,11 @@ type Values map[string]Value
 
 // ValueOf returns v as a canonical value.
 func ValueOf(v any) (Value, error) {
-	b, err := encode(v)
+	b, err := environments.Canonical(v)
 	if err != nil {
 		return "", fmt.Errorf("encoding a pointer's value: %w", err)
 	}
-	return canonical(b)
+	return Value(b), nil
 }
 
 // Decode stores what the value says in into, as encoding/json would.
@@ -50,36 +49,7 @@ func (v Value) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads any JSON and makes it canonical.
-func (v *Value) UnmarshalJSON(b []byte) error {
-	c, err := canonical(b)
-	if err == nil {
-		*v = c
-	}
+func (v *Value) UnmarshalJSON(b []byte) (err error) {
+	*v, err = ValueOf(json.RawMessage(b))
 	return err
-}
-
-// canonical reads one JSON value; numbers keep the digits they were written with.
-func canonical(b []byte) (Value, error) {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
-	var tree any
-	if err := dec.Decode(&tree); err != nil {
-		return "", fmt.Errorf("reading a pointer's value: %w", err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return "", errors.New("reading a pointer's value: something follows its end")
-	}
-	out, err := encode(tree)
-	return Value(out), err
-}
-
-// encode is json.Marshal without HTML escaping; maps come out sorted.
-func encode(v any) ([]byte, error) {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return []byte(strings.TrimSuffix(b.String(), "\n")), nil
 }
