@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bargeml/barge/environments"
 )
 
 // Format is the only manifest format this Barge writes. It also fixes how the outputs of `.ipynb` notebooks are
@@ -102,7 +104,7 @@ func (m Manifest) Canonical() ([]byte, error) {
 	for i := range m.Models {
 		m.Models[i].Files = listed(m.Models[i].Files)
 	}
-	return canonical(m)
+	return environments.Canonical(m)
 }
 
 // listed is a copy that is [] in JSON and never null.
@@ -214,7 +216,7 @@ func checkFiles(where string, files []File) error {
 // cleanPath says whether p stays below the folder that it is relative to, on every system.
 func cleanPath(p string) bool {
 	return p != "" && p != "." && path.Clean(p) == p && !strings.HasPrefix(p, "/") && p != ".." && !strings.HasPrefix(p, "../") &&
-		!strings.ContainsAny(p, "\\\x00") && utf8.ValidString(p)
+		!strings.ContainsAny(p, "\\\x00\n") && utf8.ValidString(p)
 }
 
 func isHex(s string, size int) bool {
@@ -238,25 +240,4 @@ func FolderDigest(files []File) string {
 		fmt.Fprintf(h, "100%o %s\x00%s\n", f.mode(), f.Path, f.SHA256)
 	}
 	return digestPrefix + hex.EncodeToString(h.Sum(nil))
-}
-
-// canonical gives v as JSON with sorted keys, no HTML escaping, no insignificant space; numbers keep their text.
-func canonical(v any) ([]byte, error) {
-	first, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	d := json.NewDecoder(bytes.NewReader(first))
-	d.UseNumber()
-	var generic any
-	if err := d.Decode(&generic); err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(generic); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/bargeml/barge/environments"
 )
 
 // Types of a provenance: an in-toto statement with SLSA's predicate.
@@ -47,7 +49,7 @@ func (p Provenance) statement(project, id string) ([]byte, error) {
 	if p.Repository == "" {
 		delete(source, "uri")
 	}
-	return canonical(object{
+	return environments.Canonical(object{
 		"_type":         statementType,
 		"subject":       []object{{"name": project + " " + p.Release, "digest": object{"sha256": strings.TrimPrefix(id, digestPrefix)}}},
 		"predicateType": PredicateProvenance,

@@ -1,0 +1,70 @@
+package artifacts
+
+import (
+	"context"
+	"fmt"
+)
+
+// Inspection is an artifact for people and programs to look at.
+type Inspection struct {
+	FormatVersion int            `json:"format_version"` // of this shape; grows with incompatible change
+	Release       string         `json:"release,omitempty"`
+	Names         []string       `json:"names"` // all of the id, newest first
+	ID            string         `json:"id"`
+	Project       string         `json:"project"`
+	Live          []string       `json:"live,omitempty"` // environments
+	Provenance    []Provenance   `json:"provenance"`     // latest commit first
+	Notebooks     []File         `json:"notebooks"`
+	Config        []File         `json:"config"`
+	Models        []Inspected    `json:"models"`
+	Attachments   map[string]int `json:"attachments,omitempty"` // number by predicate type
+}
+
+// Inspected is a model of an artifact. Metrics are for whoever asks the registry to fill in.
+type Inspected struct {
+	ModelPin
+	Size    int64              `json:"size"` // of all its files, bytes
+	Metrics map[string]float64 `json:"metrics,omitempty"`
+}
+
+// Inspect gathers what the store knows of a release: by name, id, or the first digits of an id.
+func (s *Store) Inspect(ctx context.Context, ref string) (Inspection, error) {
+	a, err := s.Open(ctx, ref)
+	if err != nil {
+		return Inspection{}, err
+	}
+	in := Inspection{
+		FormatVersion: 1, ID: a.ID(), Project: a.Manifest.Project, Names: []string{}, Models: []Inspected{},
+		Notebooks: listed(a.Manifest.Notebooks), Config: listed(a.Manifest.Config), Attachments: map[string]int{},
+	}
+	for _, p := range a.Manifest.Models {
+		m := Inspected{ModelPin: p}
+		for _, f := range p.Files {
+			m.Size += f.Size
+		}
+		in.Models = append(in.Models, m)
+	}
+	all, err := s.List(ctx)
+	if err != nil {
+		return Inspection{}, fmt.Errorf("inspecting %s: %w", ref, err)
+	}
+	for _, l := range all {
+		if l.ID != in.ID {
+			continue
+		}
+		in.Names, in.Live = append(in.Names, l.Name), l.Live
+		if l.Name == ref || in.Release == "" {
+			in.Release = l.Name
+		}
+	}
+	if in.Provenance, err = s.Provenance(ctx, in.ID); err != nil {
+		return Inspection{}, fmt.Errorf("inspecting %s: %w", ref, err)
+	}
+	for t, err := range s.Attached(ctx, in.ID, "") {
+		if err != nil {
+			return Inspection{}, fmt.Errorf("inspecting %s: %w", ref, err)
+		}
+		in.Attachments[t.PredicateType]++
+	}
+	return in, nil
+}

@@ -1,0 +1,375 @@
+package artifacts
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"iter"
+	"os"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bargeml/barge/environments"
+)
+
+// Sources are the notebooks and config files of a commit as they would ship, before any model is known. Close them.
+type Sources struct {
+	NotebookFiles []File // sorted by path
+	ConfigFiles   []File
+	Calls         Graph
+
+	notebooks, config *spool
+}
+
+// Pack takes the notebooks and config files of a project from a commit. Every file that cannot ship is named, with
+// what to do about it.
+func Pack(ctx context.Context, c *Commit, a *environments.Artifact) (*Sources, error) {
+	if a == nil {
+		return nil, errors.New("barge.hcl has no artifact block: a deploy project takes its releases from the store by name")
+	}
+	notebooks, err := c.matching(ctx, "notebooks.from", a.Notebooks.From, a.Notebooks.Includes(), a.Notebooks.Exclude)
+	if err != nil {
+		return nil, err
+	}
+	if len(notebooks) == 0 {
+		return nil, fmt.Errorf("commit %.12s has no notebooks: nothing in %s matches include %q", c.Hash, orDot(a.Notebooks.From), a.Notebooks.Includes())
+	}
+	s := &Sources{}
+	refs := map[string][]reference{}
+	s.notebooks, s.NotebookFiles, err = c.spool(ctx, notebooks, func(f Content) error {
+		found, err := references(f)
+		refs[f.Path] = found
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	calls, problems := graph(s.NotebookFiles, refs)
+	s.Calls = calls
+	if err := listProblems(append(collisions(s.NotebookFiles), problems...)); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.packConfig(ctx, c, a.Config.From); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Sources) packConfig(ctx context.Context, c *Commit, from string) error {
+	if from == "" {
+		return nil
+	}
+	config, err := c.matching(ctx, "config.from", from, []string{"**"}, nil)
+	if err != nil {
+		return err
+	}
+	s.config, s.ConfigFiles, err = c.spool(ctx, config, nil)
+	if err != nil {
+		return err
+	}
+	return listProblems(collisions(s.ConfigFiles))
+}
+
+// Close removes what Pack has put aside. It is safe to repeat.
+func (s *Sources) Close() error { return errors.Join(s.notebooks.Close(), s.config.Close()) }
+
+// Notebooks yields the notebooks' folder in the order of NotebookFiles.
+func (s *Sources) Notebooks(ctx context.Context) iter.Seq2[Content, error] {
+	return s.notebooks.read(ctx, s.NotebookFiles)
+}
+
+// Config yields the config files in the order of ConfigFiles.
+func (s *Sources) Config(ctx context.Context) iter.Seq2[Content, error] {
+	return s.config.read(ctx, s.ConfigFiles)
+}
+
+func orDot(p string) string {
+	if p == "" {
+		return "."
+	}
+	return p
+}
+
+// candidate is a file that is to ship under a path.
+type candidate struct {
+	as string
+	entry
+}
+
+// matching lists the files below a folder whose path there matches a pattern, sorted.
+func (c *Commit) matching(ctx context.Context, what, from string, include, exclude []string) ([]candidate, error) {
+	root, err := c.place(from)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	for _, pattern := range append(slices.Clone(include), exclude...) {
+		if !doublestar.ValidatePattern(pattern) {
+			return nil, fmt.Errorf("notebooks: %q is no pattern: ** stands for folders, * for part of a name, {a,b} for either", pattern)
+		}
+	}
+	matchesAny := func(patterns []string, p string) bool {
+		return slices.ContainsFunc(patterns, func(pattern string) bool { return doublestar.MatchUnvalidated(pattern, p) })
+	}
+	var found []candidate
+	err = c.walk(ctx, root, func(e entry) error {
+		as := e.path
+		if root != "." {
+			as = strings.TrimPrefix(e.path, root+"/")
+		}
+		if matchesAny(include, as) && !matchesAny(exclude, as) {
+			found = append(found, candidate{as, e})
+		}
+		return nil
+	})
+	if errors.Is(err, object.ErrDirectoryNotFound) {
+		return nil, fmt.Errorf("%s: commit %.12s has no folder %s: is it committed?", what, c.Hash, root)
+	}
+	slices.SortFunc(found, func(a, b candidate) int { return strings.Compare(a.as, b.as) })
+	return found, err
+}
+
+// spool reads the files, in parallel, and puts them into a tar beside; each sees every file in order.
+func (c *Commit) spool(ctx context.Context, files []candidate, each func(Content) error) (*spool, []File, error) {
+	s, err := newSpool()
+	if err != nil {
+		return nil, nil, err
+	}
+	var packed []File
+	var problems []error
+	for r := range c.readAll(ctx, files) {
+		if r.err == nil && each != nil {
+			r.err = each(r.content)
+		}
+		if r.err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", r.path, r.err))
+			continue
+		}
+		if err := s.tar.add(r.content.File, r.content.Body); err != nil {
+			return nil, nil, errors.Join(err, s.Close())
+		}
+		packed = append(packed, r.content.File)
+	}
+	err = ctx.Err()
+	if err == nil {
+		err = listProblems(problems)
+	}
+	if err == nil {
+		err = s.finish()
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Close())
+	}
+	return s, packed, nil
+}
+
+// result of reading one candidate.
+type result struct {
+	path    string // in the repository
+	content Content
+	err     error
+}
+
+// readAll reads files with several readers and yields them in their order. It holds a few of them at a time.
+func (c *Commit) readAll(ctx context.Context, files []candidate) iter.Seq[result] {
+	return func(yield func(result) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		readers := min(runtime.GOMAXPROCS(0), 4, len(files))
+		type job struct {
+			candidate
+			done chan result
+		}
+		jobs, order := make(chan job), make(chan job, 4*readers)
+		var group errgroup.Group
+		group.Go(func() error {
+			defer close(jobs)
+			defer close(order)
+			for _, f := range files {
+				j := job{f, make(chan result, 1)}
+				select {
+				case <-ctx.Done():
+					return nil
+				case order <- j:
+				}
+				select {
+				case <-ctx.Done():
+					return nil
+				case jobs <- j:
+				}
+			}
+			return nil
+		})
+		for range readers {
+			group.Go(func() error {
+				own := *c
+				own.repo = &repository{root: c.repo.root, gitDir: c.repo.gitDir, common: c.repo.common, Storage: c.repo.reader()}
+				defer own.repo.Close()
+				for j := range jobs {
+					j.done <- own.read(j.candidate)
+				}
+				return nil
+			})
+		}
+		defer group.Wait() //nolint:errcheck // they return none
+		defer cancel()
+		for j := range order {
+			select {
+			case r := <-j.done:
+				if !yield(r) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+func (c *Commit) read(f candidate) result {
+	r := result{path: f.path}
+	var at entry
+	if at, r.err = c.follow(f.entry); r.err != nil {
+		return r
+	}
+	body, err := readBlob(c.repo, at)
+	if err != nil {
+		r.err = err
+		return r
+	}
+	r.content, r.err = prepare(f.as, at.mode == filemode.Executable, body)
+	return r
+}
+
+// collisions finds files that would be one object in a workspace: x.py and x.ipynb, a notebook and a folder of its
+// name, and names that differ in case alone.
+func collisions(files []File) []error {
+	var problems []error
+	seen := map[string]File{}
+	for _, f := range files {
+		key := strings.ToLower(f.Object())
+		other, taken := seen[key]
+		switch {
+		case !taken:
+			seen[key] = f
+		case other.Object() == f.Object():
+			problems = append(problems, fmt.Errorf("%s and %s: on Databricks both are the notebook %s: rename or exclude one", other.Path, f.Path, f.Object()))
+		default:
+			problems = append(problems, fmt.Errorf("%s and %s differ in case alone: rename or exclude one", other.Path, f.Path))
+		}
+	}
+	folders := map[string]string{}
+	for _, f := range files {
+		for dir := path.Dir(f.Path); dir != "."; dir = path.Dir(dir) {
+			key := strings.ToLower(dir)
+			if other, ok := folders[key]; ok && other != dir {
+				problems = append(problems, fmt.Errorf("the folders %s and %s differ in case alone: rename one", other, dir))
+			} else if !ok {
+				folders[key] = dir
+				if n, ok := seen[key]; ok {
+					problems = append(problems, fmt.Errorf("%s: on Databricks the notebook and the folder %s would be one name: rename or exclude it", n.Path, dir))
+				}
+			}
+		}
+	}
+	return problems
+}
+
+// listProblems makes one error of all problems, a line each.
+func listProblems(problems []error) error {
+	const shown = 20
+	switch n := len(problems); {
+	case n == 0:
+		return nil
+	case n == 1:
+		return problems[0]
+	case n > shown:
+		problems = append(problems[:shown:shown], fmt.Errorf("and %d more", n-shown))
+	}
+	lines := make([]string, len(problems))
+	for i, p := range problems {
+		lines[i] = "\n  " + p.Error()
+	}
+	return &problemsError{problems, strings.Join(lines, "")}
+}
+
+type problemsError struct {
+	all  []error
+	text string
+}
+
+func (e *problemsError) Error() string {
+	return fmt.Sprintf("%d files of the commit cannot ship:%s", len(e.all), e.text)
+}
+
+func (e *problemsError) Unwrap() []error { return e.all }
+
+// spool is a tar put aside in a temporary file, so that memory does not grow with the artifact.
+type spool struct {
+	file *os.File
+	sum  hash.Hash
+	tar  tarWriter
+	desc ocispec.Descriptor
+}
+
+func newSpool() (*spool, error) {
+	f, err := os.CreateTemp("", "barge-*.tar")
+	if err != nil {
+		return nil, fmt.Errorf("packing: %w", err)
+	}
+	s := &spool{file: f, sum: sha256.New()}
+	s.tar = newTarWriter(io.MultiWriter(f, s.sum))
+	return s, nil
+}
+
+func (s *spool) finish() error {
+	if err := s.tar.Close(); err != nil {
+		return fmt.Errorf("packing: %w", err)
+	}
+	size, err := s.file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return fmt.Errorf("packing: %w", err)
+	}
+	s.desc = ocispec.Descriptor{Digest: digest.NewDigest(digest.SHA256, s.sum), Size: size}
+	return nil
+}
+
+// open reads the tar from its start; several readers do not disturb each other.
+func (s *spool) open() (io.ReadCloser, error) {
+	return io.NopCloser(io.NewSectionReader(s.file, 0, s.desc.Size)), nil
+}
+
+func (s *spool) read(ctx context.Context, files []File) iter.Seq2[Content, error] {
+	if s == nil {
+		return func(func(Content, error) bool) {}
+	}
+	return readTar(ctx, io.NewSectionReader(s.file, 0, s.desc.Size), files)
+}
+
+func (s *spool) Close() error {
+	if s == nil || s.file == nil {
+		return nil
+	}
+	err := errors.Join(s.file.Close(), os.Remove(s.file.Name()))
+	s.file = nil
+	return err
+}
+
+// part is the tar as a layer.
+func (s *spool) part(mediaType, title string) part {
+	d := s.desc
+	d.MediaType = mediaType
+	d.Annotations = map[string]string{ocispec.AnnotationTitle: title}
+	return part{d, s.open}
+}
