@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -82,6 +83,12 @@ func base() *http.Transport {
 		MaxIdleConnsPerHost:   64,
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
+		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+			if resp.StatusCode != http.StatusOK {
+				return &net.OpError{Op: "proxyconnect", Net: "tcp", Err: fmt.Errorf("proxy %s answered %s", proxy.Host, resp.Status)}
+			}
+			return nil
+		},
 	}
 }
 
