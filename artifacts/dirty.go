@@ -57,6 +57,7 @@ type looker struct {
 	staged    map[string]*index.Entry // nil entries: no index that can be read, every file is hashed
 	indexTime time.Time
 	execBits  bool
+	symlinks  bool
 }
 
 func (r *repository) lookAt() (*looker, error) {
@@ -64,9 +65,11 @@ func (r *repository) lookAt() (*looker, error) {
 	if err != nil {
 		return nil, err
 	}
+	core := config.Section("core")
 	l := &looker{
 		root: r.root, staged: map[string]*index.Entry{},
-		execBits: runtime.GOOS != "windows" && !strings.EqualFold(config.Section("core").Option("filemode"), "false"),
+		execBits: runtime.GOOS != "windows" && !strings.EqualFold(core.Option("filemode"), "false"),
+		symlinks: runtime.GOOS != "windows" && !strings.EqualFold(core.Option("symlinks"), "false"),
 	}
 	file, err := os.Open(filepath.Join(r.gitDir, "index"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -138,7 +141,7 @@ func (l *looker) sameKind(info fs.FileInfo, mode filemode.FileMode) bool {
 	case !info.Mode().IsRegular():
 		return false
 	case mode == filemode.Symlink: // where the system has no symlinks git writes a file with the target in it
-		return !l.execBits
+		return !l.symlinks
 	}
 	return !l.execBits || (info.Mode()&0o100 != 0) == (mode == filemode.Executable)
 }
