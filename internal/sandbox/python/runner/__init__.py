@@ -1,0 +1,1 @@
+"""Runs notebooks as a Databricks workspace would, for the sandbox."""

@@ -1,0 +1,116 @@
+"""The magics of a Databricks notebook: those that make a whole cell, and those of a line."""
+
+import shlex
+import subprocess
+import sys
+
+from . import layers, mounts
+
+_SPARK = "the sandbox has no Spark: %sql and the variable spark work on Databricks alone"
+_ABSENT = {
+    "scala": "the sandbox has no Scala: it runs Python notebooks, and Scala ones on Databricks alone",
+    "r": "the sandbox has no R: it runs Python notebooks, and R ones on Databricks alone",
+    "sql": _SPARK,
+}
+
+
+class Unsupported(Exception):
+    """The sandbox has no such thing. Databricks may."""
+
+
+class CommandFailed(Exception):
+    """A shell script ended with another code than 0."""
+
+
+class Magics:
+    """What the cells and lines with a % do, in one session."""
+
+    def __init__(self, session):
+        self._session = session
+        self._layer = session.layer
+
+    def lines(self):
+        """The line magics, by name."""
+
+        def alone(_):
+            raise Unsupported("%run must be in a cell by itself, as its first and only line")
+
+        def conda(_):
+            raise Unsupported("the sandbox has no conda; use %pip install")
+
+        return {"pip": self.pip, "fs": self.fs, "sh": self.sh, "run": alone, "conda": conda, "sql": self.sql}
+
+    def cell(self, notebook, cell):
+        """Runs a cell whose kind is not python."""
+        if cell.kind == "md":
+            return
+        if cell.kind == "run":
+            self._run(notebook, cell.source)
+        elif cell.kind in ("sh", "fs"):
+            getattr(self, cell.kind)(cell.source)
+        else:
+            self._absent(cell.kind)
+
+    def sql(self, _=""):
+        self._absent("sql")
+
+    @staticmethod
+    def _absent(kind):
+        raise Unsupported(_ABSENT.get(kind, f"the sandbox cannot run cells in {kind}"))
+
+    def _run(self, notebook, source):
+        lines = [line for line in source.strip().splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        if len(lines) != 1:
+            raise Unsupported("%run must be in a cell by itself, as its first and only line")
+        path, *arguments = shlex.split(lines[0], comments=True)
+        for argument in arguments:
+            name, equals, value = argument.removeprefix("$").partition("=")
+            if not argument.startswith("$") or not equals:
+                raise ValueError(f'%run {path}: an argument is written $name="value", not {argument}')
+            self._session.parameters[name] = value
+        self._session.include(path, notebook)
+
+    def sh(self, script):
+        """Runs a script in bash, which ends at its first failing command."""
+        with subprocess.Popen(
+            ["bash", "-e", "-c", mounts.in_script(script)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        ) as shell:  # fmt: skip
+            for line in shell.stdout:
+                sys.stdout.buffer.write(line)
+        if shell.returncode != 0:
+            raise CommandFailed(f"the shell ended with exit code {shell.returncode}")
+
+    def fs(self, line):
+        """Runs a function of dbutils.fs, its arguments written as words."""
+        name, *arguments = shlex.split(line)
+        function = None if name.startswith("_") else getattr(self._session.dbutils.fs, name, None)
+        if function is None:
+            raise Unsupported(f"dbutils.fs has no {name}")
+        result = function(*arguments)
+        if isinstance(result, list):
+            for item in result:
+                print(item.path)
+        elif result is not None:
+            print(result)
+
+    def pip(self, line):
+        """Installs into a layer above what this run has so far, and brings it into the running notebook."""
+        command, *arguments = shlex.split(line) or [""]
+        if command == "install":
+            layer, said = layers.ensure(self._session.layers, self._layer, arguments, self._session.pip)
+            self._layer = layer
+            print(said, end="")
+            layers.see(layer)
+        elif command in ("list", "freeze", "show", "check", "index", "config", "debug", "help", "--version"):
+            self._print([layers.python(self._layer), "-m", "pip", command, *arguments], self._session.pip)
+        else:
+            raise Unsupported(f"%pip {command}: the sandbox only installs; its environments are shared and never changed")
+
+    @staticmethod
+    def _print(argv, environ):
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environ)
+        print(done.stdout, end="")
+        print(done.stderr, end="", file=sys.stderr)
+        if done.returncode != 0:
+            raise CommandFailed(f"pip ended with exit code {done.returncode}")

@@ -1,0 +1,23 @@
+"""The runner's programs, by name."""
+
+import sys
+
+
+def main():
+    """Runs the program that the first argument names, with the others."""
+    sys.argv.pop(0)
+    program = sys.argv[0]
+    if program == "host":
+        from .host import main as run
+
+        run()
+    elif program == "layer":
+        from .layers import main as run
+
+        run()
+    elif program == "run":
+        from .run import main as run
+
+        run(sys.argv[1])
+    else:
+        sys.exit(f"there is no program {program}")
