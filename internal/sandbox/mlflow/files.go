@@ -66,7 +66,7 @@ func (f *Front) onFile(top string, serve func(http.ResponseWriter, *http.Request
 
 // getFile answers HEAD as well.
 func (f *Front) getFile(w http.ResponseWriter, r *http.Request, at place) {
-	serveFile(w, r, at.tree, at.path)
+	serveFile(w, r, at.tree, at.path, at.asked)
 }
 
 func (f *Front) putFile(w http.ResponseWriter, r *http.Request, at place) {

@@ -68,12 +68,12 @@ func (f *Front) serveSigned(w http.ResponseWriter, r *http.Request) {
 			wire.Fail(w, unwritable(p, err))
 		}
 	default:
-		serveFile(w, r, t, p)
+		serveFile(w, r, t, p, p)
 	}
 }
 
-// serveFile answers the bytes of a file, whole or in ranges.
-func serveFile(w http.ResponseWriter, r *http.Request, t tree, p string) {
+// serveFile answers the bytes of a file, whole or in ranges; asked is what the client calls it.
+func serveFile(w http.ResponseWriter, r *http.Request, t tree, p, asked string) {
 	file, err := t.read(p)
 	if err == nil {
 		defer file.Close()
@@ -83,7 +83,7 @@ func serveFile(w http.ResponseWriter, r *http.Request, t tree, p string) {
 		info, err = file.Stat()
 	}
 	if err != nil || info.IsDir() {
-		wire.Fail(w, unreadable(p, err))
+		wire.Fail(w, unreadable(asked, err))
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
