@@ -1,0 +1,204 @@
+package environments
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// node is a block as it was written; the root stands for all files.
+type node struct {
+	kind     *blockType
+	label    string
+	up       *node // nil for the root
+	at       hcl.Range
+	attrs    map[string]*hclsyntax.Attribute // the known ones; all, when the block is open
+	children map[string][]*node              // by name of the block
+	values   map[string]any                  // set by evaluate; what is not set or unknown is not in it
+}
+
+// get is the value of an attribute, zero when it is not set.
+func get[T any](n *node, name string) T {
+	v, _ := n.values[name].(T)
+	return v
+}
+
+// called is the block as people speak of it, with the environment that it stands in.
+func (n *node) called() string {
+	if n.up == nil {
+		return ""
+	}
+	if n.kind.once && n.kind.label == noLabel && n.up.up != nil {
+		return n.kind.name + " of " + n.up.called()
+	}
+	return n.kind.called(n.label)
+}
+
+// owner is the block at the top that n stands in: "workspace.prod".
+func (n *node) owner() string {
+	for n.up != nil && n.up.up != nil {
+		n = n.up
+	}
+	if n.label == "" {
+		return n.kind.name
+	}
+	return n.kind.name + "." + n.label
+}
+
+// labels are the labels of the blocks of that name within n, in the order of the files.
+func (n *node) labels(name string) []string {
+	var labels []string
+	for _, child := range n.children[name] {
+		labels = append(labels, child.label)
+	}
+	return labels
+}
+
+// place is where an attribute stands, or the head of the block when it does not.
+func (n *node) place(attr string) hcl.Range {
+	if a := n.attrs[attr]; a != nil {
+		return a.SrcRange
+	}
+	return n.at
+}
+
+// outline reads blocks and attributes against the schema; it evaluates nothing.
+func (l *loader) outline(kind *blockType, bodies []*hclsyntax.Body) *node {
+	n := &node{kind: kind, attrs: map[string]*hclsyntax.Attribute{}, children: map[string][]*node{}, values: map[string]any{}}
+	l.outlineInto(n, bodies)
+	return n
+}
+
+func (l *loader) outlineInto(n *node, bodies []*hclsyntax.Body) {
+	for _, body := range bodies {
+		for _, a := range inOrder(body.Attributes) {
+			l.outlineAttr(n, a)
+		}
+		for _, b := range body.Blocks {
+			l.outlineBlock(n, b)
+		}
+	}
+	for _, a := range n.kind.attrs {
+		if a.required && n.attrs[a.name] == nil && n.up != nil {
+			l.errorf(n, n.at, "write "+a.name+" = "+example(a), "%s needs %q", n.kind.called(n.label), a.name)
+		}
+	}
+}
+
+func example(a attr) string {
+	switch {
+	case a.kind == reference:
+		return a.expected()
+	case a.kind == condition:
+		return "metrics.accuracy >= 0.77"
+	case a.kind == secret:
+		return `secret("env:NAME")`
+	case len(a.oneOf) > 0:
+		return `"` + a.oneOf[0] + `"`
+	}
+	return `"…"`
+}
+
+func inOrder(attrs hclsyntax.Attributes) []*hclsyntax.Attribute {
+	var all []*hclsyntax.Attribute
+	for _, a := range attrs {
+		all = append(all, a)
+	}
+	slices.SortFunc(all, func(a, b *hclsyntax.Attribute) int { return a.SrcRange.Start.Byte - b.SrcRange.Start.Byte })
+	return all
+}
+
+func (l *loader) outlineAttr(n *node, a *hclsyntax.Attribute) {
+	attrs, blocks := n.kind.names()
+	switch known := n.kind.attr(a.Name); {
+	case n.kind.open, known != nil && !known.later:
+		n.attrs[a.Name] = a
+	case known != nil:
+		l.errorf(n, a.SrcRange, "", "%q is not yet supported", a.Name)
+	case n.kind.block(a.Name) != nil:
+		l.errorf(n, a.SrcRange, "write "+n.kind.block(a.Name).form(), "%q is a block, not an attribute", a.Name)
+	case n.up == nil:
+		l.errorf(n, a.SrcRange, topHint(a.Name, blocks), "unknown attribute %q: only blocks stand at the top", a.Name)
+	default:
+		l.errorf(n, a.NameRange, didYouMean(a.Name, "%s", attrs), "unknown attribute %q", a.Name)
+	}
+}
+
+func topHint(name string, blocks []string) string {
+	if best := nearest(name, blocks); best != "" {
+		return "write " + root.block(best).form()
+	}
+	return ""
+}
+
+func (l *loader) outlineBlock(n *node, b *hclsyntax.Block) {
+	attrs, blocks := n.kind.names()
+	kind := n.kind.block(b.Type)
+	switch {
+	case kind == nil && n.kind.attr(b.Type) != nil:
+		l.errorf(n, b.DefRange(), "write "+b.Type+" = …", "%q is an attribute, not a block", b.Type)
+		return
+	case kind == nil:
+		l.errorf(n, b.TypeRange, didYouMean(b.Type, "%s", append(blocks, attrs...)), "unknown block %q", b.Type)
+		return
+	case kind.later:
+		l.errorf(n, b.DefRange(), "", "%q is not yet supported", b.Type)
+		return
+	}
+	label, ok := l.label(n, kind, b)
+	if !ok {
+		return
+	}
+	child := &node{kind: kind, label: label, up: n, at: b.DefRange(),
+		attrs: map[string]*hclsyntax.Attribute{}, children: map[string][]*node{}, values: map[string]any{}}
+	if l.collides(n, child, b) {
+		return
+	}
+	n.children[kind.name] = append(n.children[kind.name], child)
+	l.outlineInto(child, []*hclsyntax.Body{b.Body})
+}
+
+// label is the label of a block, checked against what its type wants.
+func (l *loader) label(n *node, kind *blockType, b *hclsyntax.Block) (string, bool) {
+	want := 1
+	if kind.label == noLabel {
+		want = 0
+	}
+	switch {
+	case len(b.Labels) != want:
+		l.errorf(n, b.DefRange(), "write "+kind.form(), "a block %q has %s", b.Type, []string{"no label", "one label"}[want])
+	case want == 0:
+		return "", true
+	case kind.label == identifier && !hclsyntax.ValidIdentifier(b.Labels[0]):
+		l.errorf(n, b.LabelRanges[0], "it is made of letters, digits, _ and -, and begins with a letter",
+			"%q is no name for a block %q", b.Labels[0], b.Type)
+	case strings.TrimSpace(b.Labels[0]) == "":
+		l.errorf(n, b.LabelRanges[0], "write "+kind.form(), "a block %q has an empty label", b.Type)
+	default:
+		return b.Labels[0], true
+	}
+	return "", false
+}
+
+// collides reports a block whose name is taken, or would be once its label is folded.
+func (l *loader) collides(n, child *node, b *hclsyntax.Block) bool {
+	for _, other := range n.children[child.kind.name] {
+		hint := "the first is on " + other.at.Filename + " line " + line(other.at)
+		switch {
+		case child.kind.open:
+		case child.kind.once:
+			l.errorf(n, b.DefRange(), hint, "a second block %q", child.kind.name)
+			return true
+		case other.label == child.label:
+			l.errorf(n, b.DefRange(), hint, "duplicate %s", child.kind.called(child.label))
+			return true
+		case child.kind.label == identifier && Fold(other.label) == Fold(child.label):
+			l.errorf(n, b.DefRange(), "rename one of them: a notebook is told both under the name "+Fold(child.label),
+				"%s and %s fold to one name", other.kind.called(other.label), child.kind.called(child.label))
+			return true
+		}
+	}
+	return false
+}

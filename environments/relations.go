@@ -1,0 +1,235 @@
+package environments
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// check holds the blocks against each other, once each has been read.
+func (l *loader) check(p *Project) {
+	if len(l.root.children["project"]) == 0 {
+		at := hcl.Range{Filename: mainFile, Start: hcl.InitialPos, End: hcl.InitialPos}
+		l.errorf(nil, at, `begin with: project "NAME" {}`, "there is no project block")
+	}
+	for _, n := range l.root.children["workspace"] {
+		for _, auth := range n.children["auth"] {
+			l.checkAuth(auth)
+		}
+	}
+	for _, n := range l.root.children["artifact"] {
+		for _, model := range n.children["model"] {
+			l.checkModel(model)
+		}
+	}
+	for _, n := range l.root.children["compute"] {
+		l.checkCompute(n)
+	}
+	for _, n := range l.root.children["environment"] {
+		l.checkEnvironment(p, n)
+	}
+	l.checkPlaces()
+	l.checkSlots(p)
+	l.checkCycles(p)
+}
+
+func (l *loader) checkAuth(n *node) {
+	settings, ok := authKinds[n.label]
+	if !ok {
+		l.errorf(n, n.at, didYouMean(n.label, "%q", sorted(authKinds)), "unknown kind of auth %q", n.label)
+		return
+	}
+	var allowed []string
+	for _, s := range settings {
+		name, needed := strings.CutSuffix(s, "!")
+		if allowed = append(allowed, name); needed && n.attrs[name] == nil {
+			l.errorf(n, n.at, "", "%s needs %q", n.called(), name)
+		}
+	}
+	for _, name := range sorted(n.attrs) {
+		if !slices.Contains(allowed, name) {
+			l.errorf(n, n.place(name), didYouMean(name, "%s", allowed), "%s has no %q", n.called(), name)
+		}
+	}
+}
+
+func (l *loader) checkModel(n *node) {
+	train := n.children["train"]
+	switch file, registered := n.attrs["path"] != nil, n.attrs["registry"] != nil; {
+	case file && registered:
+		l.errorf(n, n.place("path"), "", "a model is a file (path) or a registered one (registry), not both")
+	case !file && !registered:
+		l.errorf(n, n.at, `write registry = registry.NAME and version = "trained", or path = "models/…"`, "%s has neither registry nor path", n.called())
+	case file && n.attrs["version"] != nil:
+		l.errorf(n, n.place("version"), "", "a model that is a file has no version of its own")
+	case file && len(train) > 0:
+		l.errorf(train[0], train[0].at, "", "a model that is a file is not trained by barge")
+	case registered && n.attrs["version"] == nil:
+		l.errorf(n, n.at, `write version = "trained", a number, "latest", a stage or "@alias"`, "%s needs %q", n.called(), "version")
+	case get[string](n, "version") == "trained" && len(train) == 0:
+		l.errorf(n, n.place("version"), "write train { … }, or another version", "the version is \"trained\", and there is no train block")
+	}
+}
+
+func (l *loader) checkCompute(n *node) {
+	var ways []string
+	for _, name := range []string{"spark_version", "existing_cluster", "serverless"} {
+		if n.attrs[name] != nil {
+			ways = append(ways, name)
+		}
+	}
+	switch {
+	case len(ways) == 0 && n.attrs["policy"] == nil:
+		l.errorf(n, n.at, `write spark_version and node_type, existing_cluster, or serverless = true`, "%s says nothing of what it is", n.called())
+	case len(ways) > 1:
+		l.errorf(n, n.place(ways[1]), "", "%s has both %s and %s", n.called(), ways[0], ways[1])
+	case n.attrs["num_workers"] != nil && n.attrs["autoscale"] != nil:
+		l.errorf(n, n.place("autoscale"), "", "%s has both num_workers and autoscale", n.called())
+	}
+	if scale, ok := n.values["autoscale"].(map[string]any); ok {
+		lowest, _ := scale["min"].(int)
+		if highest, _ := scale["max"].(int); highest < max(lowest, 1) {
+			l.errorf(n, n.place("autoscale"), "", "autoscale goes from %d to %d", lowest, highest)
+		}
+	}
+}
+
+func (l *loader) checkEnvironment(p *Project, n *node) {
+	for _, m := range n.children["model"] {
+		l.checkModelUse(p, m)
+	}
+	for _, g := range n.children["gate"] {
+		for _, label := range get[[]string](g, "models") {
+			if labels := n.labels("model"); !slices.Contains(labels, label) {
+				l.errorf(g, g.place("models"), didYouMean(label, "%q", labels), "environment %q has no model %q", n.label, label)
+			}
+		}
+		if len(g.children["expect"]) == 0 {
+			l.warnf(g, g.at, `write expect "NAME" { that = … }`, "%s expects nothing: any complete answer passes", g.called())
+		}
+	}
+	for _, run := range slices.Concat(n.children["gate"], n.children["score"]) {
+		if p.Artifact != nil && run.attrs["notebook"] == nil {
+			l.errorf(run, run.at, `write notebook = "…"`, "%s needs %q", run.called(), "notebook")
+		}
+	}
+	for _, d := range n.children["deploy"] {
+		levels := []string{"CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"}
+		permissions := get[map[string]string](d, "permissions")
+		for _, who := range sorted(permissions) {
+			if level := permissions[who]; !slices.Contains(levels, level) {
+				l.errorf(d, d.place("permissions"), didYouMean(level, "%q", levels), "unknown permission %q", level)
+			}
+		}
+	}
+	if path := get[string](n, "path"); (path == "/Shared" || strings.HasPrefix(path, "/Shared/")) && len(n.children["gate"]) > 0 {
+		l.warnf(n, n.place("path"), `let an admin make a folder such as "/Barge" that the releasers manage`,
+			"every user may change what is in /Shared, and %s has gates", n.called())
+	}
+}
+
+func (l *loader) checkModelUse(p *Project, n *node) {
+	if p.Artifact != nil && p.Artifact.Model(n.label) == nil {
+		var labels []string
+		for _, m := range p.Artifact.Models {
+			labels = append(labels, m.Label)
+		}
+		l.errorf(n, n.at, didYouMean(n.label, "%q", labels), "the artifact has no model %q", n.label)
+		return
+	}
+	model := p.Artifact.Model(n.label)
+	switch stage, alias := n.attrs["stage"] != nil, n.attrs["alias"] != nil; {
+	case model != nil && model.Path != "":
+		if stage || alias {
+			l.errorf(n, n.at, "", "model %q is a file: it has no slot", n.label)
+		}
+	case alias:
+		l.errorf(n, n.place("alias"), `write stage = "Staging" or "Production"`, "a registry of kind \"workspace\" has stages, and no aliases")
+	case !stage:
+		l.errorf(n, n.at, `write stage = "Staging" or "Production"`, "%s needs %q", n.called(), "stage")
+	}
+}
+
+// checkPlaces wants a folder, and so a ledger, for each environment.
+func (l *loader) checkPlaces() {
+	places := map[string]*node{}
+	for _, n := range l.root.children["environment"] {
+		workspace, path := get[string](n, "workspace"), get[string](n, "path")
+		if workspace == "" || path == "" {
+			continue
+		}
+		place := workspace + " " + path
+		if first := places[place]; first != nil {
+			l.errorf(n, n.place("path"), "give each a folder of its own: releases and ledger stand below it",
+				"environments %q and %q have the same path in workspace %q", first.label, n.label, workspace)
+			continue
+		}
+		places[place] = n
+	}
+}
+
+// checkSlots wants each slot of a registered model to be one environment's.
+func (l *loader) checkSlots(p *Project) {
+	slots := map[string]*node{}
+	for _, env := range l.root.children["environment"] {
+		for _, n := range env.children["model"] {
+			name, registry := n.label, ""
+			if m := p.Artifact.Model(n.label); m != nil {
+				name, registry = m.RegisteredName(), m.Registry
+			}
+			if own := get[string](n, "name"); own != "" {
+				name = own
+			}
+			stage := get[string](n, "stage")
+			if stage == "" {
+				continue
+			}
+			slot := fmt.Sprintf("%q %q %q", registry, name, stage)
+			if first := slots[slot]; first != nil {
+				l.errorf(n, n.place("stage"), "the other is on "+first.at.Filename+" line "+line(first.at),
+					"environments %q and %q both name the stage %q of model %q", first.up.label, env.label, stage, name)
+				continue
+			}
+			slots[slot] = n
+		}
+	}
+}
+
+// checkCycles names each cycle of follows once, from the environment that stands first.
+func (l *loader) checkCycles(p *Project) {
+	done := map[string]bool{}
+	var visit func(name string, path []string)
+	visit = func(name string, path []string) {
+		if i := slices.Index(path, name); i >= 0 {
+			n := l.root.children["environment"][slices.Index(l.root.labels("environment"), name)]
+			l.errorf(n, n.place("follows"), "", "follows goes in a circle: %s", strings.Join(append(path[i:], name), " → "))
+			return
+		}
+		if e := p.Environment(name); e != nil && !done[name] {
+			for _, up := range e.Follows {
+				visit(up, append(slices.Clone(path), name))
+			}
+			done[name] = true
+		}
+	}
+	for _, e := range p.Environments {
+		visit(e.Name, nil)
+	}
+}
+
+func (l *loader) warnf(n *node, at hcl.Range, hint, format string, args ...any) {
+	l.errorf(n, at, hint, format, args...)
+	l.diags[len(l.diags)-1].Severity = "warning"
+}
+
+// trimHost is the URL of a workspace as it is recorded everywhere: no slash at its end, scheme and host in lower case.
+func trimHost(host string) string {
+	u, err := url.Parse(host)
+	if err != nil {
+		return host
+	}
+	return strings.TrimSuffix(strings.ToLower(u.String()), "/")
+}

@@ -1,0 +1,101 @@
+package environments
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Rules are what must hold before an environment changes. They are changed by approval alone, and recorded in full.
+//
+// Of Gates and Scores only what is a rule is set: of a gate its name, parameters, valid_for, against, compare, pinned,
+// models and expects; of a score its name, first_run, on_failure and expects. Lists are sorted, so that the order of
+// blocks is no rule.
+type Rules struct {
+	Follows   []string         `json:"follows,omitempty"`
+	Operators []string         `json:"operators,omitempty"`
+	Soak      Duration         `json:"soak,omitempty"`
+	Gates     []Gate           `json:"gates,omitempty"`
+	Scores    []Score          `json:"scores,omitempty"`
+	Upstream  map[string]Rules `json:"upstream,omitempty"` // of every environment followed
+}
+
+// Rules are those of barge.hcl for an environment, with those of every environment that it follows.
+func (p *Project) Rules(environment string) (Rules, Diagnostics) {
+	e := p.Environment(environment)
+	if e == nil {
+		return Rules{}, broken(fmt.Sprintf("there is no environment %q", environment), "")
+	}
+	var diags Diagnostics
+	r := e.rules()
+	for _, up := range r.Follows {
+		upstream, more := p.Rules(up)
+		if diags = append(diags, more...); r.Upstream == nil {
+			r.Upstream = map[string]Rules{}
+		}
+		r.Upstream[up] = upstream
+	}
+	diags = append(diags, p.missing(func(h hole) bool { return h.part == rule && h.owner == "environment."+environment })...)
+	return r, tidy(diags)
+}
+
+// rules are the environment's own, without those upstream.
+func (e Environment) rules() Rules {
+	r := Rules{Follows: inNameOrder(e.Follows), Operators: inNameOrder(e.Operators), Soak: e.Soak}
+	for _, g := range e.Gates {
+		r.Gates = append(r.Gates, Gate{Name: g.Name, Parameters: g.Parameters, ValidFor: g.ValidFor, Against: g.Against,
+			Compare: g.Compare, Pinned: g.Pinned, Models: inNameOrder(g.Models), Expects: expectsInOrder(g.Expects)})
+	}
+	for _, s := range e.Scores {
+		r.Scores = append(r.Scores, Score{Name: s.Name, FirstRun: s.FirstRun, OnFailure: s.OnFailure, Expects: expectsInOrder(s.Expects)})
+	}
+	slices.SortFunc(r.Gates, func(a, b Gate) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(r.Scores, func(a, b Score) int { return cmp.Compare(a.Name, b.Name) })
+	return r
+}
+
+// Digest is the sha256 of the rules' canonical JSON.
+func (r Rules) Digest() string {
+	digest, err := Digest(r)
+	if err != nil {
+		panic("environments: rules are plain data: " + err.Error())
+	}
+	return digest
+}
+
+// RulesFromJSON reads rules as they are recorded. A rule that this barge does not know is an error: it must not be
+// left out of account.
+func RulesFromJSON(raw []byte) (Rules, error) {
+	var r Rules
+	if err := strict(raw, &r); err != nil {
+		return Rules{}, fmt.Errorf("reading recorded rules: %w", err)
+	}
+	return r, nil
+}
+
+func strict(raw []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return err
+	}
+	if dec.More() {
+		return fmt.Errorf("more than one JSON value")
+	}
+	return nil
+}
+
+// inNameOrder is a sorted copy; nil stays nil, empty stays empty.
+func inNameOrder(names []string) []string {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	return names
+}
+
+func expectsInOrder(expects []Expect) []Expect {
+	expects = slices.Clone(expects)
+	slices.SortFunc(expects, func(a, b Expect) int { return cmp.Compare(a.Name, b.Name) })
+	return expects
+}

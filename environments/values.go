@@ -1,0 +1,361 @@
+package environments
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// evaluate sets the values of a block and of all within it. A value that is unknown is left out and becomes a hole.
+func (l *loader) evaluate(n *node) {
+	if n.kind.open {
+		return
+	}
+	for _, a := range n.kind.attrs {
+		written := n.attrs[a.name]
+		if written == nil || a.kind == anything || a.kind == typeName {
+			continue
+		}
+		if v, ok := l.attribute(n, a, written.Expr); ok {
+			n.values[a.name] = v
+		}
+	}
+	for _, kind := range n.kind.blocks {
+		for _, child := range n.children[kind.name] {
+			l.evaluate(child)
+		}
+	}
+}
+
+// attribute is the value of one attribute as the Go type of its kind; not ok when it is unknown, null or wrong.
+func (l *loader) attribute(n *node, a attr, expr hclsyntax.Expression) (any, bool) {
+	switch a.kind {
+	case reference:
+		return l.reference(n, a, expr)
+	case references:
+		return l.references(n, a, expr)
+	case condition:
+		return l.condition(n, expr)
+	}
+	var also map[string]cty.Value
+	if a.kind == bindings {
+		also = l.scope.deploy
+		if !l.joinable(n, expr) {
+			return nil, false
+		}
+	}
+	v, ok := l.value(n, expr, also)
+	if !ok || l.hole(n, a, expr, v) {
+		return nil, false
+	}
+	v, _ = v.UnmarkDeep()
+	if v.IsNull() {
+		if a.required {
+			l.errorf(n, expr.Range(), "", "%q must not be null", a.name)
+		}
+		return nil, false
+	}
+	goValue, err := a.convert(v)
+	if err != nil {
+		hint := ""
+		if a.kind == secret {
+			hint = `write secret("env:NAME"), secret("file:PATH") or secret("keyvault://VAULT/NAME")`
+		}
+		if wrong := (*badValue)(nil); errors.As(err, &wrong) && wrong.allowed != nil {
+			hint = didYouMean(wrong.value, "%q", wrong.allowed)
+		}
+		l.errorf(n, expr.Range(), hint, "%s", err)
+		return nil, false
+	}
+	return goValue, true
+}
+
+// hole notes a value that is not known whole, with what has to be set. Without a reason there was an error already.
+func (l *loader) hole(n *node, a attr, expr hclsyntax.Expression, v cty.Value) bool {
+	bare, marks := v.UnmarkDeep()
+	if bare.IsWhollyKnown() {
+		return false
+	}
+	var reasons []unset
+	for mark := range marks {
+		if u, ok := mark.(unset); ok {
+			reasons = append(reasons, u)
+		}
+	}
+	slices.SortFunc(reasons, func(a, b unset) int { return slices.Compare([]string{a.name}, []string{b.name}) })
+	for _, u := range reasons {
+		d := l.diagnostic(n, expr.Range(), u.hint(), u.summary())
+		l.holes = append(l.holes, hole{owner: n.owner(), part: a.part, diag: d})
+	}
+	return true
+}
+
+// badValue is a value of the right type that is not allowed.
+type badValue struct {
+	attr, value string
+	err         error
+	allowed     []string
+}
+
+func (b *badValue) Error() string { return fmt.Sprintf("%s %q %v", b.attr, b.value, b.err) }
+
+func (a attr) wrong(v cty.Value) error {
+	return fmt.Errorf("%q must be %s, not %s", a.name, a.expected(), shape(v))
+}
+
+// convert turns a known value into the Go type of the attribute's kind.
+func (a attr) convert(v cty.Value) (any, error) {
+	switch a.kind {
+	case text, duration:
+		if v.Type() != cty.String {
+			return nil, a.wrong(v)
+		}
+		return a.text(v.AsString())
+	case scalar:
+		s, ok := scalarText(v)
+		if !ok {
+			return nil, a.wrong(v)
+		}
+		return a.text(s)
+	case number:
+		n, ok := whole(v)
+		if !ok {
+			return nil, a.wrong(v)
+		}
+		return n, nil
+	case flag:
+		if v.Type() != cty.Bool {
+			return nil, a.wrong(v)
+		}
+		return v.True(), nil
+	case texts:
+		return a.texts(v)
+	case table, bindings:
+		return a.table(v)
+	case secret:
+		if v.Type() != secretType {
+			return nil, a.wrong(v)
+		}
+		ref, _ := v.EncapsulatedValue().(*SecretRef)
+		return *ref, nil
+	case object:
+		return a.object(v)
+	}
+	return nil, a.wrong(v)
+}
+
+func (a attr) text(s string) (any, error) {
+	if a.oneOf != nil && !slices.Contains(a.oneOf, s) {
+		words := make([]string, len(a.oneOf))
+		for i, w := range a.oneOf {
+			words[i] = fmt.Sprintf("%q", w)
+		}
+		return nil, &badValue{a.name, s, errors.New("is not allowed: write " + listed(words, "or")), a.oneOf}
+	}
+	if a.check != nil {
+		if err := a.check(s); err != nil {
+			return nil, &badValue{attr: a.name, value: s, err: err}
+		}
+	}
+	if a.kind != duration {
+		return s, nil
+	}
+	d, err := ParseDuration(s)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", a.name, err)
+	}
+	return d, nil
+}
+
+func (a attr) texts(v cty.Value) (any, error) {
+	if !sequence(v) {
+		return nil, a.wrong(v)
+	}
+	list := make([]string, 0, v.LengthInt())
+	for _, item := range v.AsValueSlice() {
+		if item.IsNull() || item.Type() != cty.String {
+			return nil, fmt.Errorf("%q must be %s, and one of it is %s", a.name, a.expected(), shape(item))
+		}
+		s := item.AsString()
+		if a.check != nil {
+			if err := a.check(s); err != nil {
+				return nil, &badValue{attr: a.name, value: s, err: err}
+			}
+		}
+		if slices.Contains(list, s) {
+			return nil, fmt.Errorf("%s names %q twice", a.name, s)
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+func (a attr) table(v cty.Value) (any, error) {
+	if !mapping(v) {
+		return nil, a.wrong(v)
+	}
+	m := make(map[string]string, v.LengthInt())
+	for key, item := range v.AsValueMap() {
+		s, ok := scalarText(item)
+		if !ok {
+			return nil, fmt.Errorf("%q must be %s, and %q in it is %s", a.name, a.expected(), key, shape(item))
+		}
+		switch {
+		case a.check != nil:
+			if err := a.check(key); err != nil {
+				return nil, &badValue{attr: a.name, value: key, err: err}
+			}
+		case key == "":
+			return nil, fmt.Errorf("a key of %q is empty", a.name)
+		}
+		if a.kind == bindings {
+			s = template(s)
+		}
+		m[key] = s
+	}
+	return m, nil
+}
+
+func (a attr) object(v cty.Value) (any, error) {
+	if !mapping(v) {
+		return nil, a.wrong(v)
+	}
+	given, values := v.AsValueMap(), map[string]any{}
+	var names []string
+	for _, f := range a.fields {
+		names = append(names, f.name)
+	}
+	for _, key := range sorted(given) {
+		f := find(a.fields, func(f *attr) string { return f.name }, key)
+		if f == nil {
+			return nil, fmt.Errorf("%q has no %q: it has %s", a.name, key, listed(names, "and"))
+		}
+		if given[key].IsNull() {
+			continue
+		}
+		value, err := f.convert(given[key])
+		if err != nil {
+			return nil, err
+		}
+		values[key] = value
+	}
+	for _, f := range a.fields {
+		if _, ok := values[f.name]; !ok && f.required {
+			return nil, fmt.Errorf("%q needs %q", a.name, f.name)
+		}
+	}
+	return values, nil
+}
+
+// shape is the type of a value in the users' words.
+func shape(v cty.Value) string {
+	switch t := v.Type(); {
+	case v.IsNull():
+		return "null"
+	case t == cty.String:
+		return "text"
+	case t == cty.Number:
+		return "a number"
+	case t == cty.Bool:
+		return "true or false"
+	case t == secretType:
+		return "a secret"
+	case sequence(v):
+		return "a list"
+	case mapping(v):
+		return "a map"
+	}
+	return "an unknown value"
+}
+
+func sequence(v cty.Value) bool {
+	t := v.Type()
+	return !v.IsNull() && (t.IsTupleType() || t.IsListType() || t.IsSetType())
+}
+
+func mapping(v cty.Value) bool {
+	t := v.Type()
+	return !v.IsNull() && (t.IsObjectType() || t.IsMapType())
+}
+
+// scalarText is text, or the text of a number or flag.
+func scalarText(v cty.Value) (string, bool) {
+	if v.IsNull() || !v.Type().IsPrimitiveType() {
+		return "", false
+	}
+	s, err := convert.Convert(v, cty.String)
+	if err != nil {
+		return "", false
+	}
+	return s.AsString(), true
+}
+
+// whole is a whole number from 0 to a billion.
+func whole(v cty.Value) (int, bool) {
+	if v.Type() != cty.Number {
+		return 0, false
+	}
+	n, accuracy := v.AsBigFloat().Int64()
+	return int(n), accuracy == big.Exact && n >= 0 && n <= 1e9
+}
+
+// reference reads the name of a block, such as workspace.prod, without evaluating it.
+func (l *loader) reference(n *node, a attr, expr hcl.Expression) (any, bool) {
+	t, diags := hcl.AbsTraversalForExpr(expr)
+	names := l.root.labels(a.ref)
+	if diags.HasErrors() {
+		hint := didYouMean("", a.ref+".%s", names)
+		if v, diags := expr.Value(nil); !diags.HasErrors() && v.Type() == cty.String && v.IsKnown() && !v.IsNull() &&
+			slices.Contains(names, v.AsString()) {
+			hint = "write " + a.ref + "." + v.AsString() + ", without quotes"
+		}
+		l.errorf(n, expr.Range(), hint, "%q must name a block: write %s", a.name, a.expected())
+		return nil, false
+	}
+	name := step(t, 1)
+	switch {
+	case t.RootName() != a.ref && root.block(t.RootName()) == nil:
+		l.errorf(n, expr.Range(), didYouMean(name, a.ref+".%s", names), "unknown reference %q: write %s", written(t), a.expected())
+	case t.RootName() != a.ref:
+		l.errorf(n, expr.Range(), didYouMean(name, a.ref+".%s", names), "%q must name a block %q, not %q", a.name, a.ref, t.RootName())
+	case len(t) != 2 || name == "":
+		l.errorf(n, expr.Range(), "", "%q must name a block: write %s", a.name, a.expected())
+	case !slices.Contains(names, name):
+		l.errorf(n, expr.Range(), didYouMean(name, a.ref+".%s", names), "unknown %s %q", a.ref, name)
+	default:
+		return name, true
+	}
+	return nil, false
+}
+
+func (l *loader) references(n *node, a attr, expr hcl.Expression) (any, bool) {
+	items, diags := hcl.ExprList(expr)
+	if diags.HasErrors() {
+		hint := ""
+		if t, diags := hcl.AbsTraversalForExpr(expr); !diags.HasErrors() {
+			hint = "write [" + written(t) + "]"
+		}
+		l.errorf(n, expr.Range(), hint, "%q must be %s", a.name, a.expected())
+		return nil, false
+	}
+	list := make([]string, 0, len(items))
+	for _, item := range items {
+		v, ok := l.reference(n, a, item)
+		name, _ := v.(string)
+		switch {
+		case !ok:
+			continue
+		case slices.Contains(list, name):
+			l.errorf(n, item.Range(), "", "%s names %s.%s twice", a.name, a.ref, name)
+		default:
+			list = append(list, name)
+		}
+	}
+	return list, true
+}
