@@ -100,9 +100,9 @@ func describe(ctx context.Context, c *Commit, s *Sources, o BuildOptions) (Manif
 	if err := s.named(o.Project); err != nil {
 		return Manifest{}, nil, err
 	}
-	recorded, err := o.Project.Recorded()
-	if err != nil {
-		return Manifest{}, nil, err
+	recorded, diags := o.Project.Recorded()
+	if diags.HasErrors() {
+		return Manifest{}, nil, diags
 	}
 	p := pinner{commit: c, sources: s, project: o.Project, registries: o.Registry}
 	models, parts, err := p.pin(ctx)
