@@ -71,6 +71,9 @@ func Definite(err error) bool {
 	return false
 }
 
+// longestMessage is where a message is cut: some answers are a stack trace.
+const longestMessage = 2000
+
 // signIn is a credential that could not be had: nothing was sent.
 type signIn struct{ err error }
 
@@ -92,12 +95,13 @@ func (w *Workspace) explain(c call, err error) error {
 			e.Code = api.ErrorCode
 		}
 		e.Err = kind(api, e.Code, c)
-		e.Hint = w.hint(e)
-		if e.Message == "" || strings.HasPrefix(e.Message, "<") {
-			e.Message = "answered with a page, not with JSON: a proxy or a login page may stand in between"
+		if strings.HasPrefix(e.Message, "<") {
+			e.Code, e.Message = "", "the answer is a page, not JSON: a proxy or a login page may stand in between"
+		} else {
+			e.Hint = w.hint(e)
 		}
-		if len(e.Message) > 2000 {
-			e.Message = e.Message[:2000] + "…"
+		if len(e.Message) > longestMessage {
+			e.Message = e.Message[:longestMessage] + "…"
 		}
 	case errors.As(err, &page):
 		e.Status = page.status

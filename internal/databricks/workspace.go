@@ -197,9 +197,13 @@ func (w *Workspace) do(ctx context.Context, c call) error {
 		in = raw
 		headers["Content-Type"] = "application/json"
 	}
+	var visitors []func(*http.Request) error
+	if body, ok := in.([]byte); ok && c.method == http.MethodDelete { // the SDK would make a query of it
+		in, visitors = nil, append(visitors, withBody(body))
+	}
 	var raw []byte
 	ans := &answer{}
-	err = api.Do(context.WithValue(ctx, answerKey{}, ans), c.method, path, headers, nil, in, &raw)
+	err = api.Do(context.WithValue(ctx, answerKey{}, ans), c.method, path, headers, nil, in, &raw, visitors...)
 	if ans.err != nil {
 		err = ans.err
 	}
@@ -216,6 +220,15 @@ func (w *Workspace) do(ctx context.Context, c call) error {
 		}
 	}
 	return nil
+}
+
+func withBody(b []byte) func(*http.Request) error {
+	return func(r *http.Request) error {
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+		r.ContentLength = int64(len(b))
+		r.Body, _ = r.GetBody()
+		return nil
+	}
 }
 
 // connect makes the SDK's client such that it adds nothing of its own: no environment, no profile, no look-up of
