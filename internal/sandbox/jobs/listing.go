@@ -60,9 +60,10 @@ func (r *run) listing() []Run {
 	for _, a := range r.Attempts {
 		v := Run{
 			RunID: r.ID, TaskRunID: a.ID, RunName: r.Name, TaskKey: a.Key, Attempt: a.Number, Trigger: r.Trigger,
-			Parameters: copied(a.Parameters), State: a.State.Life, Result: a.State.Result, Message: a.State.Message,
-			ExitValue: a.Exit, Exited: a.Exited, Error: a.Error, Trace: a.Trace, Start: a.Start, End: a.End, Cells: a.Cells,
+			Parameters: map[string]string{}, State: a.State.Life, Result: a.State.Result, Message: a.State.Message,
+			ExitValue: a.Exit, Exited: a.Exited, Error: a.Error, Trace: a.Trace, Start: a.Start, End: a.End, Cells: append([]Cell{}, a.Cells...),
 		}
+		maps.Copy(v.Parameters, a.Parameters)
 		if !r.Once {
 			v.JobID = r.JobID
 		}

@@ -21,9 +21,10 @@ import (
 
 // clock is a clock that stands still until it is moved.
 type clock struct {
-	mu     sync.Mutex
-	now    time.Time
-	timers []*timer
+	mu      sync.Mutex
+	now     time.Time
+	timers  []*timer
+	changed chan struct{} // closed when there is a new timer
 }
 
 type timer struct {
@@ -31,7 +32,9 @@ type timer struct {
 	f  func()
 }
 
-func newClock() *clock { return &clock{now: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)} }
+func newClock() *clock {
+	return &clock{now: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), changed: make(chan struct{})}
+}
 
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
@@ -44,6 +47,8 @@ func (c *clock) After(d time.Duration, f func()) func() {
 	defer c.mu.Unlock()
 	t := &timer{at: c.now.Add(d), f: f}
 	c.timers = append(c.timers, t)
+	close(c.changed)
+	c.changed = make(chan struct{})
 	return func() { c.drop(t) }
 }
 
@@ -56,6 +61,23 @@ func (c *clock) drop(t *timer) bool {
 	}
 	c.timers = slices.Delete(c.timers, i, i+1)
 	return true
+}
+
+// has waits until n timers are set.
+func (c *clock) has(ctx context.Context, n int) error {
+	for {
+		c.mu.Lock()
+		set, changed := len(c.timers), c.changed
+		c.mu.Unlock()
+		if set >= n {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // pass lets d go by and calls what falls due, in order, each at its own time.
