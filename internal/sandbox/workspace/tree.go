@@ -221,6 +221,24 @@ func (t *Tree) Notebook(p string) (Notebook, error) {
 	return Notebook{Path: o.Path, Language: o.Language, Format: o.Format, Content: content}, nil
 }
 
+// NotebookExists is nil for the path of a notebook, else 404 RESOURCE_DOES_NOT_EXIST.
+func (t *Tree) NotebookExists(p string) error {
+	o, err := t.Stat(p)
+	if err == nil && o.Type != TypeNotebook {
+		err = wire.NotFound("Path (%s) is not a notebook.", o.Path)
+	}
+	return err
+}
+
+// Language is that of the notebook at a path, empty where there is none.
+func (t *Tree) Language(p string) string {
+	o, err := t.Stat(p)
+	if err != nil {
+		return ""
+	}
+	return o.Language
+}
+
 // Mkdirs makes a folder and those above it. It is safe to repeat.
 func (t *Tree) Mkdirs(p string) error {
 	p, err := Clean(p)
