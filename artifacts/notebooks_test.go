@@ -1,0 +1,236 @@
+package artifacts
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPrepare(t *testing.T) {
+	for _, tc := range []struct {
+		path, body     string
+		kind           Kind
+		language, want string // want: a part of the error
+	}{
+		{"a.py", "# Databricks notebook source\nprint(1)\n", Notebook, "python", ""},
+		{"a.py", "# Databricks notebook source\r\nprint(1)\r\n", Notebook, "python", ""},
+		{"a.py", "# Databricks notebook source", Notebook, "python", ""},
+		{"a.py", "print(1)\n# Databricks notebook source\n", PlainFile, "", ""},
+		{"a.py", "# Databricks notebook sources\n", PlainFile, "", ""},
+		{"a.py", "", PlainFile, "", ""},
+		{"a.sql", "-- Databricks notebook source\nSELECT 1\n", Notebook, "sql", ""},
+		{"a.sql", "# Databricks notebook source\n", PlainFile, "", ""},
+		{"a.scala", "// Databricks notebook source\n", Notebook, "scala", ""},
+		{"a.R", "# Databricks notebook source\n", Notebook, "r", ""},
+		{"a.yml", "# Databricks notebook source\n", PlainFile, "", ""},
+		{"a.bin", "\xff\xfe", PlainFile, "", ""},
+		{"a.py", "# Databricks notebook source\n\xff\n", "", "", "not UTF-8"},
+		{"a.py", "x = '\xe4'\n", "", "", "not UTF-8"},
+		{"a.py", "\ufeff# Databricks notebook source\n", "", "", "byte order mark"},
+		{"a.py", "# Databricks notebook source\n" + strings.Repeat("x", 10<<20), "", "", "10.0 MiB, and Databricks takes notebooks up to 10"},
+		{"a.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:" + strings.Repeat("ab", 32) + "\nsize 12\n", "", "", "git LFS"},
+		{"a.ipynb", `{"nbformat": 4, "cells": []}`, Notebook, "python", ""},
+		{"a.ipynb", `{"nbformat": 4, "cells": [], "metadata": {"language_info": {"name": "SQL"}}}`, Notebook, "sql", ""},
+		{"a.ipynb", `{"nbformat": 3, "worksheets": []}`, "", "", "nbformat 3: convert it to 4"},
+		{"a.ipynb", `{"nbformat": 4}`, "", "", "no list of cells"},
+		{"a.ipynb", `{"nbformat": 4, "cells": [7]}`, "", "", "cell 1 is no object"},
+		{"a.ipynb", `[]`, "", "", "no Jupyter notebook"},
+		{"a.ipynb", ``, "", "", "no Jupyter notebook"},
+		{"a.ipynb", `{"nbformat": 4, "cells": []} {}`, "", "", "something follows"},
+	} {
+		c, err := prepare(tc.path, false, []byte(tc.body))
+		if tc.want != "" {
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("%s %.40q: error %v, want %q", tc.path, tc.body, err, tc.want)
+			}
+			continue
+		}
+		if err != nil || c.Kind != tc.kind || c.Language != tc.language {
+			t.Errorf("%s %.40q: %q %q, %v, want %q %q", tc.path, tc.body, c.Kind, c.Language, err, tc.kind, tc.language)
+		}
+		if c.Size != int64(len(c.Body)) || digestPrefix+c.SHA256 != digestOf(c.Body) {
+			t.Errorf("%s %.40q: size or digest are not of what ships", tc.path, tc.body)
+		}
+	}
+}
+
+const ran = `{
+ "cells": [
+  {"cell_type": "markdown", "metadata": {}, "source": ["# A <title> & more\n"]},
+  {"cell_type": "code", "execution_count": 7, "metadata": {"execution": {"at": 1}, "tags": ["x"]},
+   "outputs": [{"output_type": "stream", "text": ["row 1: secret\n"]}], "source": "print(1.0)"}
+ ],
+ "nbformat_minor": 5, "nbformat": 4,
+ "metadata": {"widgets": {"state": "secret"}, "kernelspec": {"language": "python", "name": "python3"}}
+}`
+
+// The bytes that ship of a notebook that was run are fixed by the artifact's format: this text may never change.
+const stripped = `{
+ "cells": [
+  {
+   "cell_type": "markdown",
+   "metadata": {},
+   "source": [
+    "# A <title> & more\n"
+   ]
+  },
+  {
+   "cell_type": "code",
+   "execution_count": null,
+   "metadata": {
+    "tags": [
+     "x"
+    ]
+   },
+   "outputs": [],
+   "source": "print(1.0)"
+  }
+ ],
+ "metadata": {
+  "kernelspec": {
+   "language": "python",
+   "name": "python3"
+  }
+ },
+ "nbformat": 4,
+ "nbformat_minor": 5
+}
+`
+
+func TestStripOutputs(t *testing.T) {
+	got, _, err := stripOutputs([]byte(ran))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(stripped, string(got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	again, _, err := stripOutputs(got)
+	if err != nil || !bytes.Equal(again, got) {
+		t.Errorf("stripping twice is not stripping once: %v\n%s", err, again)
+	}
+}
+
+func FuzzStripOutputs(f *testing.F) {
+	f.Add([]byte(ran))
+	f.Add([]byte(`{"nbformat":4,"cells":[{"cell_type":"code","source":null}]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, _, err := stripOutputs(body)
+		if err != nil {
+			return
+		}
+		again, _, err := stripOutputs(got)
+		if err != nil || !bytes.Equal(again, got) {
+			t.Errorf("stripping twice is not stripping once: %v", err)
+		}
+		_, _ = references(Content{File: File{Path: "a.ipynb", Kind: Notebook}, Body: got}) // must not panic
+	})
+}
+
+func TestCells(t *testing.T) {
+	source := strings.ReplaceAll(`# Databricks notebook source
+# DBTITLE 1,Read the data
+x = 1
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC # Head
+# MAGIC
+# MAGIC text
+
+# COMMAND ----------
+
+# MAGIC %run ./shared/prep $day="1"
+
+# COMMAND ----------
+
+# MAGIC %sql select 1
+`, "\n", "\r\n")
+	want := []Cell{
+		{Title: "Read the data", Source: "x = 1"},
+		{Magic: "md", Source: "%md\n# Head\n\ntext"},
+		{Magic: "run", Source: `%run ./shared/prep $day="1"`},
+		{Magic: "sql", Source: "%sql select 1"},
+	}
+	got, err := Cells(Content{File: File{Path: "a.py", Kind: Notebook}, Body: []byte(source)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	got, err = Cells(Content{File: File{Path: "a.ipynb", Kind: Notebook}, Body: []byte(ran)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Cell{{Magic: "md", Source: "# A <title> & more\n"}, {Source: "print(1.0)"}}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func graphOf(t *testing.T, files map[string]string) (Graph, []error) {
+	t.Helper()
+	refs := map[string][]reference{}
+	var all []File
+	for p, body := range files {
+		c, err := prepare(p, false, []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if refs[p], err = references(c); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c.File)
+	}
+	return graph(all, refs)
+}
+
+func TestReaches(t *testing.T) {
+	g, problems := graphOf(t, map[string]string{
+		"train.py": notebook("# MAGIC %run ./shared/prep\n\n# COMMAND ----------\n\n" +
+			"import helpers, os\nfrom shared import tools\n# dbutils.notebook.run('./nowhere', 60)\n" +
+			"out = dbutils.notebook.run(\n  './child', 60, {'a': 'b'})\ndbutils.notebook.run(name, 60)\ndbutils.notebook.run('/Shared/theirs', 60)"),
+		"shared/prep.py":     notebook(`# MAGIC %run "../deep/a b"`),
+		"deep/a b.sql":       "-- Databricks notebook source\n-- MAGIC %run ../train\n",
+		"child.ipynb":        `{"nbformat": 4, "cells": [{"cell_type": "code", "source": ["%run ./shared/prep"]}]}`,
+		"helpers.py":         "from .more import x\n",
+		"more.py":            "x = 1\n",
+		"shared/tools.py":    "import json\n",
+		"shared/__init__.py": "import shared\n",
+		"alone.py":           notebook("# MAGIC %md\n# MAGIC dbutils.notebook.run('./nowhere')"),
+	})
+	if len(problems) > 0 {
+		t.Fatalf("problems: %v", problems)
+	}
+	all := []string{"child.ipynb", "deep/a b.sql", "helpers.py", "more.py", "shared/__init__.py", "shared/prep.py", "shared/tools.py", "train.py"}
+	for start, want := range map[string][]string{
+		"train":       all,
+		"train.py":    all,
+		"shared/prep": all,
+		"./alone":     {"alone.py"},
+		"nowhere":     nil,
+	} {
+		if diff := cmp.Diff(want, g.Reaches(start)); diff != "" {
+			t.Errorf("from %s (-want +got):\n%s", start, diff)
+		}
+	}
+}
+
+func TestMissingTargets(t *testing.T) {
+	for code, want := range map[string]string{
+		"# MAGIC %run ./prepp":                   "a.py: %run ./prepp finds no notebook prepp in the artifact: did you mean prep?",
+		"# MAGIC %run ./prep.py":                 "a.py: %run ./prep.py names the file: on Databricks a notebook has no extension: write ./prep",
+		"# MAGIC %run /Shared/prep":              "a.py: %run /Shared/prep leaves the artifact",
+		"# MAGIC %run ../prep":                   "finds no notebook ../prep",
+		"dbutils.notebook.run(\"nowhere\", 60)":  "dbutils.notebook.run nowhere finds no notebook nowhere",
+		"dbutils.notebook.run(path='x/prep', 1)": "finds no notebook x/prep",
+	} {
+		_, problems := graphOf(t, map[string]string{"a.py": notebook(code), "prep.py": notebook("1")})
+		if len(problems) != 1 || !strings.Contains(problems[0].Error(), want) {
+			t.Errorf("%s: %v, want %q", code, problems, want)
+		}
+	}
+}
