@@ -74,7 +74,10 @@ func judge(source string, f Facts, championMayBeNull bool) (Outcome, string) {
 		if err != nil {
 			return Errored, fmt.Sprintf("%s: %v", source, err)
 		}
-		if shown := written(t) + " as " + showValue(v); !slices.Contains(values, shown) && (v.IsNull() || v.Type().IsPrimitiveType()) {
+		if !v.IsNull() && !v.Type().IsPrimitiveType() {
+			continue
+		}
+		if shown := written(t) + " as " + showValue(v); !slices.Contains(values, shown) {
 			values = append(values, shown)
 		}
 	}
@@ -113,6 +116,9 @@ func lookUp(f Facts, t hcl.Traversal, championMayBeNull bool) (cty.Value, error)
 			return cty.NullVal(championType), nil
 		}
 		return cty.NilVal, fmt.Errorf("there is no champion yet: write when = champion != null")
+	}
+	if t.RootName() == "champion" && len(t) == 1 {
+		return lenient(at), nil // that there is one is all it says; what is null in it matters where it is named
 	}
 	path = strings.TrimPrefix(path, ".")
 	if at == nil {
