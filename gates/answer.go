@@ -75,7 +75,11 @@ func (a Answer) Facts() environments.Facts {
 	for name, n := range a.Metrics {
 		metrics[name] = n
 	}
-	return environments.Facts{Metrics: metrics, Output: a.Output, Models: a.models}
+	facts := environments.Facts{Metrics: metrics, Output: a.Output, Models: a.models}
+	if facts.Output == nil {
+		facts.Output = map[string]any{} // what a condition names in it is missing, not null
+	}
+	return facts
 }
 
 func (a *Answer) readModels(v any) error {
