@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/bargeml/barge/environments"
+)
+
+// version is set by the linker for a release of barge itself.
+var version = "0.0.0-dev"
+
+// run is one call of barge: it parses argv, does what it asks and gives the exit code.
+func run(ctx context.Context, argv []string, in io.Reader, out, errOut io.Writer) int {
+	h := newHouse(in, out, errOut)
+	defer h.close()
+	app := newApp(h)
+	err := app.RunContext(ctx, permute(app, argv))
+	if ctx.Err() != nil && err != nil && !errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("%w (%w)", err, ctx.Err())
+	}
+	return h.finish(err)
+}
+
+func newApp(h *house) *cli.App {
+	cli.VersionPrinter = func(*cli.Context) {}
+	app := &cli.App{
+		Name:                      "barge",
+		Usage:                     "release machine-learning projects on Azure Databricks: Dev, Test, Prod and back",
+		Reader:                    h.in,
+		Writer:                    h.console.Out,
+		ErrWriter:                 h.console.Err,
+		HideVersion:               true,
+		Suggest:                   true,
+		DisableSliceFlagSeparator: true,
+		ExitErrHandler:            func(*cli.Context, error) {},
+		OnUsageError:              usage,
+		Commands: []*cli.Command{
+			validateCommand(h), fmtCommand(h),
+			trainCommand(h), buildCommand(h), inspectCommand(h),
+			promoteCommand(h), gateCommand(h), scoreCommand(h), rollbackCommand(h),
+			statusCommand(h), historyCommand(h),
+			sandboxCommand(h), demoCommand(h), versionCommand(h),
+		},
+	}
+	app.Action = func(c *cli.Context) error {
+		if c.Args().Present() {
+			return unknown(app.Commands, c.Args().First(), "command")
+		}
+		_ = cli.ShowAppHelp(c)
+		return &usageError{message: "no command given", hint: "barge demo plays the whole story on this machine"}
+	}
+	for _, c := range app.Commands {
+		prepare(h, c)
+	}
+	return app
+}
+
+// prepare gives a command, and those below it, what all of them have.
+func prepare(h *house, c *cli.Command) {
+	c.OnUsageError = usage
+	c.HideHelpCommand = true
+	if len(c.Subcommands) > 0 {
+		below := c.Subcommands
+		for _, s := range below {
+			prepare(h, s)
+		}
+		name := c.Name
+		c.Action = func(ctx *cli.Context) error {
+			if ctx.Args().Present() {
+				return unknown(below, ctx.Args().First(), name+" command")
+			}
+			_ = cli.ShowSubcommandHelp(ctx)
+			return &usageError{message: "barge " + name + " needs a command", hint: "barge " + name + " --help lists them"}
+		}
+		return
+	}
+	c.Flags = append(c.Flags, h.commonFlags()...)
+	c.Before = h.before
+}
+
+func usage(c *cli.Context, err error, _ bool) error {
+	name := "barge"
+	if c.Command != nil && c.Command.Name != "" && c.Command.Name != "barge" {
+		name += " " + strings.TrimPrefix(c.Command.HelpName, "barge ")
+	}
+	return &usageError{message: err.Error(), hint: name + " --help shows its flags"}
+}
+
+func unknown(commands []*cli.Command, name, what string) error {
+	names := make([]string, 0, len(commands))
+	for _, c := range commands {
+		if !c.Hidden {
+			names = append(names, c.Name)
+		}
+	}
+	err := &usageError{message: fmt.Sprintf("no %s is called %q", what, name), hint: "barge --help lists the commands"}
+	if near := environments.Nearest(name, names); near != "" {
+		err.hint = "did you mean " + near + "?"
+	}
+	return err
+}
+
+// positionals checks how many arguments a command was given and names them in the error.
+func positionals(c *cli.Context, names ...string) error {
+	most := len(names)
+	least := most
+	for least > 0 && strings.HasPrefix(names[least-1], "[") {
+		least--
+	}
+	n := c.NArg()
+	hint := strings.TrimSpace(c.Command.HelpName + " " + strings.Join(names, " "))
+	switch {
+	case n < least:
+		return &usageError{message: names[n] + " is missing", hint: hint}
+	case n > most:
+		return &usageError{message: fmt.Sprintf("unexpected argument %q", c.Args().Get(most)), hint: hint}
+	}
+	return nil
+}
+
+// finish tells how the command ended and gives its exit code.
+func (h *house) finish(err error) int {
+	code, name := exit(err)
+	if err == nil {
+		return code
+	}
+	var hinted interface{ Hint() string }
+	hint := ""
+	if errors.As(err, &hinted) {
+		hint = hinted.Hint()
+	}
+	if h.console.JSON && !h.printed {
+		_ = h.console.Print(map[string]any{
+			"format_version": 1,
+			"error":          h.secrets.String(err.Error()),
+			"hint":           hint,
+			"exit":           map[string]any{"code": code, "name": name},
+		}, nil)
+	}
+	var diagnostics environments.Diagnostics
+	if errors.As(err, &diagnostics) {
+		diagnostics.Render(h.console.Err)
+	} else {
+		h.console.Error("%s", err)
+	}
+	if hint != "" {
+		h.console.Hint("%s", hint)
+	}
+	return code
+}
+
+func versionCommand(h *house) *cli.Command {
+	return &cli.Command{
+		Name:  "version",
+		Usage: "print barge's own version",
+		Action: func(c *cli.Context) error {
+			if err := positionals(c); err != nil {
+				return err
+			}
+			return h.console.Print(map[string]any{"format_version": 1, "version": version}, func(w io.Writer) {
+				fmt.Fprintln(w, "barge "+version)
+			})
+		},
+	}
+}
+

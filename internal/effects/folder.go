@@ -1,0 +1,236 @@
+package effects
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bargeml/barge/artifacts"
+	"github.com/bargeml/barge/environments"
+	"github.com/bargeml/barge/internal/databricks"
+)
+
+// imports is how many files go out at once: the service takes about 30 a second.
+const imports = 12
+
+// marker is the file of a release folder that is written last: the folder is whole when it is there.
+const marker = ".barge.json"
+
+// Folder is what an artifact puts into an environment: its notebooks and config files, rendered with the environment's
+// bindings. It is named by what is in it and never changes.
+type Folder struct {
+	Path string
+	// Bound counts how often each binding's text occurred.
+	Bound map[string]int
+
+	files []rendered
+	mark  []byte
+}
+
+type rendered struct {
+	path string // below the folder, as deployed
+	file artifacts.File
+	body []byte
+}
+
+// Deployment says what of an artifact an environment gets.
+type Deployment struct {
+	Only []string          // notebooks, with all they reach; empty: all
+	Bind map[string]string // exact text and what replaces it
+}
+
+// Folder renders a deployment. A binding whose text does not occur is an error.
+func (s *Site) Folder(ctx context.Context, a *artifacts.Artifact, d Deployment) (*Folder, error) {
+	f := &Folder{Bound: map[string]int{}}
+	for key := range d.Bind {
+		f.Bound[key] = 0
+	}
+	wanted, err := reached(ctx, a, d.Only)
+	if err != nil {
+		return nil, err
+	}
+	for c, err := range a.Notebooks(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if len(d.Only) == 0 || slices.Contains(wanted, c.Path) {
+			f.add(c.Object(), c, d.Bind)
+		}
+	}
+	for c, err := range a.Config(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		f.add(path.Join("conf", c.Path), c, d.Bind)
+	}
+	for _, key := range slices.Sorted(maps.Keys(f.Bound)) {
+		if f.Bound[key] == 0 {
+			return nil, fmt.Errorf("binding %q in environment %s: no deployed file has that text", key, s.Environment)
+		}
+	}
+	if err := f.name(s.Releases()); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// reached are the files of the notebooks named, with all that they bring in.
+func reached(ctx context.Context, a *artifacts.Artifact, only []string) ([]string, error) {
+	if len(only) == 0 {
+		return nil, nil
+	}
+	for _, notebook := range only {
+		if _, ok := a.Manifest.Notebook(notebook); !ok {
+			return nil, fmt.Errorf("notebook %q is not in the artifact", notebook)
+		}
+	}
+	graph, err := a.Graph(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return graph.Reaches(only...), nil
+}
+
+func (f *Folder) add(at string, c artifacts.Content, bind map[string]string) {
+	body := c.Body
+	for _, key := range slices.SortedFunc(maps.Keys(bind), longestFirst) {
+		if n := bytes.Count(body, []byte(key)); n > 0 {
+			f.Bound[key] += n
+			body = bytes.ReplaceAll(body, []byte(key), []byte(bind[key]))
+		}
+	}
+	f.files = append(f.files, rendered{at, c.File, body})
+}
+
+// longestFirst keeps a short text from being replaced inside a longer one.
+func longestFirst(a, b string) int {
+	if len(a) != len(b) {
+		return len(b) - len(a)
+	}
+	return strings.Compare(a, b)
+}
+
+// name gives the folder its name: the digest of its marker, which lists every file.
+func (f *Folder) name(releases string) error {
+	type line struct {
+		Path   string `json:"path"`
+		SHA256 string `json:"sha256"`
+		Kind   string `json:"kind,omitempty"`
+	}
+	lines := make([]line, 0, len(f.files))
+	for _, r := range f.files {
+		sum := sha256.Sum256(r.body)
+		lines = append(lines, line{r.path, hex.EncodeToString(sum[:]), string(r.file.Kind)})
+	}
+	slices.SortFunc(lines, func(a, b line) int { return strings.Compare(a.Path, b.Path) })
+	var err error
+	if f.mark, err = environments.Canonical(map[string]any{"format": "barge.folder/v1", "files": lines}); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(f.mark)
+	f.Path = path.Join(releases, hex.EncodeToString(sum[:16]))
+	return nil
+}
+
+// Notebook is the workspace path of a notebook of the folder; an error names those that are there.
+func (f *Folder) Notebook(object string) (string, error) {
+	object = strings.TrimPrefix(path.Clean(object), "/")
+	var there []string
+	for _, r := range f.files {
+		if r.file.Kind != artifacts.Notebook {
+			continue
+		}
+		if r.path == object || r.file.Path == object {
+			return path.Join(f.Path, r.path), nil
+		}
+		there = append(there, r.path)
+	}
+	return "", fmt.Errorf("notebook %q is not in the artifact: it has %s", object, strings.Join(there, ", "))
+}
+
+// Config is the workspace path of a config file, named as in the artifact.
+func (f *Folder) Config(file string) (string, error) {
+	for _, r := range f.files {
+		if r.path == path.Join("conf", file) {
+			return path.Join("/Workspace", f.Path, r.path), nil
+		}
+	}
+	return "", fmt.Errorf("config file %q is not in the artifact", file)
+}
+
+// Len is the number of files.
+func (f *Folder) Len() int { return len(f.files) }
+
+// Deployed tells whether the whole folder is there.
+func (s *Site) Deployed(ctx context.Context, folder string) (bool, error) {
+	_, err := s.Workspace.ReadFile(ctx, path.Join(folder, marker))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Deploy puts the folder there, marker last. What is there whole is not sent again; half a folder is sent anew. It
+// returns the number of files sent.
+func (s *Site) Deploy(ctx context.Context, f *Folder) (int, error) {
+	there, err := s.Workspace.ReadFile(ctx, path.Join(f.Path, marker))
+	switch {
+	case err == nil && bytes.Equal(there, f.mark):
+		return 0, nil
+	case err == nil:
+		return 0, fmt.Errorf("deploying to %s: the folder holds other files than its name says; remove it and promote again", f.Path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return 0, fmt.Errorf("deploying to %s: %w", f.Path, err)
+	}
+	if err := s.folders(ctx, f); err != nil {
+		return 0, err
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(imports)
+	for _, r := range f.files {
+		g.Go(func() error { return s.put(gctx, f.Path, r) })
+	}
+	if err := g.Wait(); err != nil {
+		return 0, fmt.Errorf("deploying to %s: %w", f.Path, err)
+	}
+	if err := s.Workspace.PutFile(ctx, path.Join(f.Path, marker), f.mark); err != nil {
+		return 0, fmt.Errorf("deploying to %s: %w", f.Path, err)
+	}
+	return len(f.files), nil
+}
+
+// folders makes every folder once, so that no import has to find out.
+func (s *Site) folders(ctx context.Context, f *Folder) error {
+	made := map[string]bool{f.Path: true}
+	for _, r := range f.files {
+		made[path.Join(f.Path, path.Dir(r.path))] = true
+	}
+	for _, folder := range slices.Sorted(maps.Keys(made)) {
+		if err := s.Workspace.Mkdirs(ctx, folder); err != nil {
+			return fmt.Errorf("deploying to %s: %w", f.Path, err)
+		}
+	}
+	return nil
+}
+
+func (s *Site) put(ctx context.Context, folder string, r rendered) error {
+	at := path.Join(folder, r.path)
+	if r.file.Kind != artifacts.Notebook {
+		return s.Workspace.PutFile(ctx, at, r.body)
+	}
+	source := databricks.Source{Content: r.body, Format: "SOURCE", Language: language(r.file.Language)}
+	if r.file.Jupyter() {
+		source = databricks.Source{Content: r.body, Format: "JUPYTER"}
+	}
+	return s.Workspace.ImportNotebook(ctx, at, source, true)
+}

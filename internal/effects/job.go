@@ -1,0 +1,237 @@
+package effects
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"reflect"
+
+	"github.com/bargeml/barge/environments"
+	"github.com/bargeml/barge/internal/databricks"
+	"github.com/bargeml/barge/internal/ledger"
+	"github.com/bargeml/barge/internal/transport"
+)
+
+// jobTag marks a job as barge's; its value says whose: "<project>.<environment>.<score>".
+const jobTag = "barge"
+
+// JobAddress is the one job of a score.
+type JobAddress struct {
+	Score string `json:"score"`
+	Tag   string `json:"tag"`
+}
+
+// JobPointer is the address of a score's job.
+func (s *Site) JobPointer(score string) Address {
+	return Address{ID: "job:" + score, Job: &JobAddress{Score: score, Tag: s.Project + "." + s.Environment + "." + score}}
+}
+
+// JobValue is the definition and schedule of a score's job, on. Run and timeout stand in task.
+func (s *Site) JobValue(score environments.Score, task databricks.Task) (ledger.Value, error) {
+	task.Key = "score"
+	settings, err := task.Settings()
+	if err != nil {
+		return "", err
+	}
+	address := s.JobPointer(score.Name).Job
+	settings["name"] = fmt.Sprintf("%s %s (%s)", s.Project, score.Name, s.Environment)
+	settings["tags"] = map[string]any{jobTag: address.Tag}
+	settings["max_concurrent_runs"] = 1
+	if score.Schedule != nil {
+		settings["schedule"] = map[string]any{
+			"quartz_cron_expression": score.Schedule.Cron, "timezone_id": score.Schedule.Timezone, "pause_status": "UNPAUSED",
+		}
+	}
+	if err := databricks.RunAs(settings, score.RunAs); err != nil {
+		return "", err
+	}
+	return ledger.ValueOf(settings)
+}
+
+// Job is the pointer of a score: one job for ever, its definition and its schedule. Off is its schedule paused.
+type Job struct {
+	id        string
+	workspace *databricks.Workspace
+	address   JobAddress
+	number    int64
+}
+
+// ID is the pointer's id.
+func (j *Job) ID() string { return j.id }
+
+// Number is the job's id in the workspace, 0 while the ledger knows none.
+func (j *Job) Number() int64 { return j.number }
+
+// Use tells the pointer which job is its own, once the ledger says so.
+func (j *Job) Use(number int64) { j.number = number }
+
+// Make finds the job by its tag, or creates it with nothing to run and no schedule. Whoever calls it records the id
+// before it is ever made active.
+func (j *Job) Make(ctx context.Context) (int64, error) {
+	found, err := j.Others(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if len(found) > 0 {
+		return found[0].ID, nil
+	}
+	empty, err := json.Marshal(map[string]any{
+		"name": "barge " + j.address.Tag, "tags": map[string]any{jobTag: j.address.Tag}, "max_concurrent_runs": 1,
+	})
+	if err != nil {
+		return 0, err
+	}
+	number, err := j.workspace.CreateJob(ctx, empty)
+	if err != nil {
+		return 0, fmt.Errorf("making the job of score %s: %w", j.address.Score, err)
+	}
+	return number, nil
+}
+
+// Others lists the jobs of this score's tag but for its own, oldest first: spare ones, that never run.
+func (j *Job) Others(ctx context.Context) ([]databricks.Job, error) {
+	jobs, err := j.workspace.FindJobs(ctx, jobTag, j.address.Tag)
+	if err != nil {
+		return nil, fmt.Errorf("looking for the job of score %s: %w", j.address.Score, err)
+	}
+	others := jobs[:0]
+	for _, job := range jobs {
+		if job.ID != j.number {
+			others = append(others, job)
+		}
+	}
+	return others, nil
+}
+
+func (j *Job) settings(ctx context.Context) (map[string]any, error) {
+	if j.number == 0 {
+		return nil, nil
+	}
+	job, err := j.workspace.GetJob(ctx, j.number)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the job of score %s: %w", j.address.Score, err)
+	}
+	var settings map[string]any
+	if err := json.Unmarshal(job.Settings, &settings); err != nil {
+		return nil, fmt.Errorf("reading the settings of job %d: %w", j.number, err)
+	}
+	return settings, nil
+}
+
+// kept are the settings that a value may hold; the server's other defaults are none of it.
+var kept = []string{"name", "tags", "max_concurrent_runs", "schedule", "tasks", "environments", "run_as"}
+
+// Read gives the job's settings as far as barge writes them, or Off when its schedule is paused, it never had one to
+// run, or there is no job.
+func (j *Job) Read(ctx context.Context) (ledger.Value, error) {
+	settings, err := j.settings(ctx)
+	if err != nil {
+		return "", err
+	}
+	if resting(settings) {
+		return ledger.Off, nil
+	}
+	value := map[string]any{}
+	for _, key := range kept {
+		if v, ok := settings[key]; ok {
+			value[key] = v
+		}
+	}
+	return ledger.ValueOf(value)
+}
+
+// resting tells whether a job's settings run nothing by themselves and nothing of a release.
+func resting(settings map[string]any) bool {
+	if settings == nil || settings["tasks"] == nil {
+		return true
+	}
+	schedule, ok := settings["schedule"].(map[string]any)
+	return ok && schedule["pause_status"] == "PAUSED"
+}
+
+// Holds compares key by key with what want says.
+func (j *Job) Holds(ctx context.Context, want ledger.Value) (bool, error) {
+	settings, err := j.settings(ctx)
+	if err != nil {
+		return false, err
+	}
+	if want == ledger.Off || want == ledger.Absent {
+		return resting(settings) || settings["schedule"] == nil, nil
+	}
+	var wanted map[string]any
+	if err := want.Decode(&wanted); err != nil {
+		return false, fmt.Errorf("reading the recorded value of %s: %w", j.id, err)
+	}
+	if _, named := wanted["schedule"]; !named && settings["schedule"] != nil {
+		return false, nil
+	}
+	return covers(settings, wanted), nil
+}
+
+// covers tells whether got holds everything that want says, whatever else it has.
+func covers(got, want any) bool {
+	switch want := want.(type) {
+	case map[string]any:
+		m, ok := got.(map[string]any)
+		if !ok {
+			return false
+		}
+		for key, v := range want {
+			if !covers(m[key], v) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		l, ok := got.([]any)
+		if !ok || len(l) != len(want) {
+			return false
+		}
+		for i := range want {
+			if !covers(l[i], want[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	return reflect.DeepEqual(got, want)
+}
+
+// Set resets the job to want, whole. Off pauses its schedule and leaves the rest.
+func (j *Job) Set(ctx context.Context, want ledger.Value, right Right) error {
+	if want == ledger.Off || want == ledger.Absent {
+		return j.rest(ctx, right)
+	}
+	if j.number == 0 {
+		return fmt.Errorf("setting the job of score %s: the ledger knows no job of it", j.address.Score)
+	}
+	if err := right(); err != nil {
+		return err
+	}
+	return j.workspace.ResetJob(transport.With(ctx, transport.Once), j.number, json.RawMessage(want))
+}
+
+func (j *Job) rest(ctx context.Context, right Right) error {
+	settings, err := j.settings(ctx)
+	if err != nil || settings == nil {
+		return err
+	}
+	schedule, ok := settings["schedule"].(map[string]any)
+	if !ok {
+		return nil
+	}
+	schedule["pause_status"] = "PAUSED"
+	b, err := json.Marshal(settings)
+	if err != nil {
+		return err
+	}
+	if err := right(); err != nil {
+		return err
+	}
+	return j.workspace.ResetJob(transport.With(ctx, transport.Once), j.number, b)
+}

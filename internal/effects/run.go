@@ -1,0 +1,98 @@
+package effects
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bargeml/barge/internal/databricks"
+)
+
+// Task is one notebook run: what is run, with what, on what.
+type Task = databricks.Task
+
+// Order is a one-off run of a notebook. Its token makes it one run, however often and by whomever it is started.
+type Order struct {
+	Name    string
+	Token   string
+	Task    databricks.Task
+	Timeout time.Duration
+}
+
+// Outcome is how a run ended and what its notebook left.
+type Outcome struct {
+	ID, URL        string
+	Result         string // SUCCESS, FAILED, TIMEDOUT, CANCELED, …
+	State, Message string
+	Answer         string // of dbutils.notebook.exit
+	Truncated      bool
+	Error, Trace   string
+}
+
+// Start starts the run, or finds the one that its token started before.
+func (s *Site) Start(ctx context.Context, o Order) (int64, error) {
+	spec := databricks.RunSpec{Name: o.Name, Task: o.Task, Timeout: o.Timeout, Token: o.Token}
+	run, err := s.Workspace.Submit(ctx, spec)
+	if err != nil {
+		return 0, fmt.Errorf("starting %s: %w", o.Name, err)
+	}
+	return run, nil
+}
+
+// Await waits for a run's end and tells how it ended and what its notebook answered. told hears of the run's page
+// once it is known, and may be nil.
+func (s *Site) Await(ctx context.Context, run int64, told func(page string)) (Outcome, error) {
+	page := ""
+	r, err := s.Workspace.Wait(ctx, run, func(r databricks.Run) {
+		if page == "" && r.URL != "" && told != nil {
+			page = r.URL
+			told(page)
+		}
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return s.outcome(ctx, r)
+}
+
+func (s *Site) outcome(ctx context.Context, r databricks.Run) (Outcome, error) {
+	out := Outcome{ID: strconv.FormatInt(r.ID, 10), URL: r.URL, Result: r.Result, State: r.State, Message: r.Message}
+	if len(r.Tasks) != 1 {
+		return out, nil
+	}
+	output, err := s.Workspace.Output(ctx, r)
+	if err != nil {
+		return out, err
+	}
+	out.Answer, out.Truncated, out.Error, out.Trace = output.Value, output.Truncated, output.Error, output.Trace
+	return out, nil
+}
+
+// Cancel ends the runs of a job that are not over and run a notebook below folder. It returns their pages, also those
+// of the ones that were already asked when an error came.
+func (s *Site) Cancel(ctx context.Context, job int64, folder string) ([]string, error) {
+	active, err := s.Workspace.ListRuns(ctx, databricks.RunFilter{Job: job, Active: true})
+	if err != nil {
+		return nil, err
+	}
+	var pages []string
+	for _, r := range active {
+		ours := slices.ContainsFunc(r.Tasks, func(t databricks.TaskRun) bool { return strings.HasPrefix(t.Notebook, folder+"/") })
+		if !ours {
+			continue
+		}
+		if err := s.Workspace.CancelRun(ctx, r.ID); err != nil {
+			return pages, err
+		}
+		pages = append(pages, r.URL)
+	}
+	return pages, nil
+}
+
+// StartJob starts a score's job, or finds the run that the token started before.
+func (s *Site) StartJob(ctx context.Context, number int64, token string) (int64, error) {
+	return s.Workspace.RunNow(ctx, number, token, nil)
+}

@@ -1,0 +1,389 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/bargeml/barge/artifacts"
+	"github.com/bargeml/barge/environments"
+	"github.com/bargeml/barge/gates"
+	"github.com/bargeml/barge/internal/effects"
+	"github.com/bargeml/barge/internal/ledger"
+)
+
+// GateResult is what became of one gate.
+type GateResult struct {
+	Gate     string                 `json:"gate"`
+	Outcome  gates.Outcome          `json:"outcome"`
+	How      string                 `json:"how"` // run, recorded (evidence that stands), waived
+	Attempt  int                    `json:"attempt,omitempty"`
+	Reasons  []string               `json:"reasons,omitempty"`
+	Champion string                 `json:"champion,omitempty"` // the artifact it was compared with, or none, or unknown
+	Metrics  map[string]float64     `json:"metrics,omitempty"`
+	Expects  []gates.Expected       `json:"expects,omitempty"`
+	Run      string                 `json:"run,omitempty"` // its page
+	Output   any                    `json:"output,omitempty"`
+	Model    map[string]gates.Exact `json:"model,omitempty"`
+}
+
+// prepare puts everything beside what is live that the plan needs, and asks the gates. It has no right to the
+// pointers, and any number may do it at once: folders are immutable, and runs carry the plan's token.
+func (p *place) prepare(ctx context.Context, c *candidate, plan *prepared, s ledger.State, r Request) ([]GateResult, error) {
+	if err := p.deploy(ctx, c, plan.folder, plan.environment); err != nil {
+		return nil, err
+	}
+	if err := p.recordPlan(ctx, c, plan); err != nil {
+		return nil, err
+	}
+	return p.ask(ctx, c, plan, s, plan.environment.Gates, r.RerunGates)
+}
+
+// deploy makes a release's notebooks runnable in the environment: files, rights, and the registries' secrets.
+func (p *place) deploy(ctx context.Context, c *candidate, folder *effects.Folder, e *environments.Environment) error {
+	sent, err := p.site.Deploy(ctx, folder)
+	if err != nil {
+		return err
+	}
+	if sent > 0 {
+		p.Note("deployed %d files to %s", sent, folder.Path)
+	}
+	if err := p.site.Grant(ctx, folder.Path, e.Deploy.Permissions); err != nil {
+		return err
+	}
+	operators := map[string]string{}
+	for _, o := range e.Operators {
+		operators[o] = "CAN_MANAGE"
+	}
+	if err := p.site.Grant(ctx, p.site.Path, operators); err != nil {
+		return err
+	}
+	given := map[string]bool{}
+	for _, use := range e.Models {
+		if pin, ok := c.artifact.Manifest.Model(use.Label); ok && !given[pin.Registry] {
+			given[pin.Registry] = true
+			if err := p.site.Provision(ctx, pin.Registry); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ask asks gates in their order; the first that does not pass ends it.
+func (p *place) ask(ctx context.Context, c *candidate, plan *prepared, s ledger.State, all []environments.Gate, rerun bool) ([]GateResult, error) {
+	var results []GateResult
+	for _, g := range all {
+		result, err := p.gate(ctx, c, plan, s, g, rerun)
+		if err != nil {
+			return results, err
+		}
+		results = append(results, result)
+		if result.How != "waived" && result.Outcome != gates.Passed {
+			return results, result.refusal(p.name, c.Release)
+		}
+		p.Note("gate %s: %s (%s)", g.Name, result.Outcome, result.How)
+	}
+	return results, nil
+}
+
+func (r GateResult) refusal(environment string, release ledger.Release) error {
+	why := map[gates.Outcome]error{gates.Failed: ErrGateFailed, gates.Errored: ErrErrored, gates.Inconclusive: ErrInconclusive}[r.Outcome]
+	next := "barge inspect " + release.String() + " shows the model and its metrics"
+	if r.Run != "" {
+		next = "see the run's page " + r.Run
+	}
+	return stop(why, next, "gate %s of %s %s: %s; %s is not changed", r.Gate, release, r.Outcome, strings.Join(r.Reasons, "; "), environment)
+}
+
+// gate takes evidence that stands, or makes it. errored is tried again as often as the gate says, failed is not.
+func (p *place) gate(ctx context.Context, c *candidate, plan *prepared, s ledger.State, g environments.Gate, rerun bool) (GateResult, error) {
+	if w, waived := s.Waiver("gate:"+g.Name, c.Artifact, p.site.Now()); waived {
+		return GateResult{Gate: g.Name, How: "waived", Reasons: []string{w.Said.Reason}}, nil
+	}
+	champion, err := p.compared(ctx, s, g)
+	if err != nil {
+		return GateResult{}, err
+	}
+	wanted, err := p.wanted(ctx, c.Artifact, plan.Rules, champion.id)
+	if err != nil {
+		return GateResult{}, err
+	}
+	if !rerun {
+		if e, ok := p.standing(ctx, s, g.Name, wanted); ok {
+			return resultOf(e, "recorded"), nil
+		}
+	}
+	first := s.Attempt(g.Name, c.Artifact, plan.Rules, champion.id)
+	for attempt := first; ; attempt++ {
+		e, err := p.weigh(ctx, c, plan, g, champion, wanted, attempt)
+		if err != nil {
+			return GateResult{}, err
+		}
+		if err := p.keep(ctx, c, e); err != nil {
+			return GateResult{}, err
+		}
+		if e.Outcome != gates.Errored || attempt-first >= g.Retries {
+			return resultOf(e, "run"), nil
+		}
+		p.Note("  gate %s errored: %s; trying again", g.Name, strings.Join(e.Reasons, "; "))
+	}
+}
+
+func resultOf(e gates.Evidence, how string) GateResult {
+	metrics := map[string]float64{}
+	for name, n := range e.Metrics {
+		metrics[name], _ = n.Float64()
+	}
+	return GateResult{
+		Gate: e.Gate, Outcome: e.Outcome, How: how, Attempt: e.Attempt, Reasons: e.Reasons, Champion: e.Champion.Artifact,
+		Metrics: metrics, Expects: e.Expects, Run: e.Run.URL, Output: e.Output, Model: e.Models,
+	}
+}
+
+// wanted is what evidence must be about to count here.
+func (p *place) wanted(ctx context.Context, artifact, rules, champion string) (gates.Wanted, error) {
+	id, err := p.site.Workspace.ID(ctx)
+	if err != nil {
+		return gates.Wanted{}, err
+	}
+	return gates.Wanted{
+		Artifact: artifact, Rules: rules, Champion: champion, Now: p.site.Now(),
+		Environment: gates.Environment{Name: p.name, Host: p.site.Workspace.Host(), WorkspaceID: strconv.FormatInt(id, 10)},
+	}, nil
+}
+
+// compared is the champion that a gate compares with.
+type compared struct {
+	environment string
+	id          string // its artifact, gates.NoChampion or gates.UnknownChampion
+}
+
+func (c compared) known() bool { return c.id != gates.NoChampion && c.id != gates.UnknownChampion }
+
+// compared finds the champion of the environment that the gate is against: from this ledger, from the store's tag, or
+// from that environment's ledger where it may be read.
+func (p *place) compared(ctx context.Context, s ledger.State, g environments.Gate) (compared, error) {
+	c := compared{environment: g.Against}
+	if g.Against == "" || g.Against == p.name {
+		c.environment, c.id = p.name, orNone(s.Champion.Release.Artifact)
+		return c, nil
+	}
+	id, known, err := p.Store.Live(ctx, g.Against)
+	if err != nil {
+		return c, fmt.Errorf("asking the store what is live in %s: %w", g.Against, err)
+	}
+	if known {
+		c.id = id
+		return c, nil
+	}
+	c.id = gates.UnknownChampion
+	if other, err := p.place(g.Against); err == nil {
+		if theirs, err := other.state(ctx); err == nil {
+			c.id = orNone(theirs.Champion.Release.Artifact)
+		}
+	}
+	return c, ctx.Err()
+}
+
+func orNone(artifact string) string {
+	if artifact == "" {
+		return gates.NoChampion
+	}
+	return artifact
+}
+
+// standing finds evidence in the ledger that counts as it is.
+func (p *place) standing(ctx context.Context, s ledger.State, gate string, w gates.Wanted) (gates.Evidence, bool) {
+	e, err := p.evidence(ctx, s, gate, w.Artifact)
+	return e, err == nil && len(e.Matches(w)) == 0
+}
+
+var errNoEvidence = errors.New("there is no evidence")
+
+// evidence reads the latest passed evidence of a gate about an artifact from this environment's ledger.
+func (p *place) evidence(ctx context.Context, s ledger.State, gate, artifact string) (gates.Evidence, error) {
+	seq := s.Known[artifact].Evidence[gate]
+	if seq == 0 {
+		return gates.Evidence{}, errNoEvidence
+	}
+	entry, err := p.book.Entry(ctx, seq)
+	if err != nil {
+		return gates.Evidence{}, err
+	}
+	body, ok := entry.Body.(ledger.Evidence)
+	if !ok {
+		return gates.Evidence{}, fmt.Errorf("ledger entry %d of %s is no evidence", seq, p.name)
+	}
+	return gates.ParseEvidence(body.Statement)
+}
+
+// weigh runs the gate for the candidate and, where it compares, for the champion, and judges.
+func (p *place) weigh(
+	ctx context.Context, c *candidate, plan *prepared, g environments.Gate, champion compared, w gates.Wanted, attempt int,
+) (gates.Evidence, error) {
+	token := gates.Token(plan.digest, "gate:"+g.Name, attempt)
+	e := gates.Evidence{
+		Subject: c.Artifact, Name: p.Project.Name + " " + c.Release.String(), Gate: g.Name, Attempt: attempt, Environment: w.Environment,
+		Rules: plan.Rules, Champion: gates.Champion{Environment: champion.environment, Artifact: champion.id},
+		Models: map[string]gates.Exact{}, Run: gates.RunOf{Token: token}, At: p.site.Now(),
+	}
+	for label, m := range c.Models {
+		e.Models[label] = gates.Exact{Version: m.Version, Digest: m.Digest}
+	}
+	q := gates.Question{Told: told(plan.task), Models: g.Models, Expects: g.Expects}
+	facts, how, err := p.championFacts(ctx, plan, g, champion, attempt)
+	var cannot *incomparable
+	switch {
+	case errors.As(err, &cannot):
+		return e.Weighed(gates.Verdict{Outcome: gates.Errored, Reasons: []string{err.Error()}}, g.Expects), nil
+	case err != nil:
+		return e, err
+	}
+	q.Champion, e.Champion.How = facts, how
+	task, err := p.order(c.project, plan.folder, plan.task, g.Notebook, g.Compute, g.Parameters, token)
+	if err != nil {
+		return e, err
+	}
+	run, err := p.runOnce(ctx, effects.Order{Name: "gate " + g.Name + " of " + c.Release.String(), Token: token, Task: task, Timeout: g.RunTimeout()})
+	if err != nil {
+		return e, err
+	}
+	e.Run.ID, e.Run.URL, e.At = run.ID, run.URL, p.site.Now()
+	expires := e.At.Add(g.Validity())
+	e.ExpiresAt = &expires
+	return e.Weighed(gates.Judge(q, run), g.Expects), nil
+}
+
+// incomparable is a champion whose facts cannot be had: it says nothing of the candidate.
+type incomparable struct{ err error }
+
+func (i *incomparable) Error() string { return i.err.Error() }
+func (i *incomparable) Unwrap() error { return i.err }
+
+// championFacts are what the champion answers to the same gate: run from its own folder with its own model, or as
+// recorded. Nil without a champion.
+func (p *place) championFacts(ctx context.Context, plan *prepared, g environments.Gate, champion compared, attempt int) (*environments.Facts, string, error) {
+	if !champion.known() {
+		return nil, "", nil
+	}
+	if g.Comparison() == "recorded" {
+		s, err := p.state(ctx)
+		if err != nil {
+			return nil, "", err
+		}
+		e, err := p.evidence(ctx, s, g.Name, champion.id)
+		if err != nil {
+			return nil, "", &incomparable{fmt.Errorf("comparing with what is recorded of the champion %.19s: %w", champion.id, err)}
+		}
+		facts := e.Facts(e.Name)
+		return &facts, "recorded", nil
+	}
+	c, err := p.open(ctx, champion.id)
+	if errors.Is(err, artifacts.ErrNoRelease) {
+		return nil, "", &incomparable{fmt.Errorf("running the champion: %w; compare = \"recorded\" in gate %s takes its recorded evidence instead", err, g.Name)}
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	e, diags := c.project.Resolve(p.name)
+	if diags.HasErrors() {
+		return nil, "", diags
+	}
+	folder, task, err := p.render(ctx, c, e)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := p.deploy(ctx, c, folder, e); err != nil {
+		return nil, "", err
+	}
+	token := gates.Token(plan.digest, "champion:"+g.Name, attempt)
+	order, err := p.order(c.project, folder, task, g.Notebook, g.Compute, g.Parameters, token)
+	if err != nil {
+		return nil, "", err
+	}
+	run, err := p.runOnce(ctx, effects.Order{Name: "gate " + g.Name + " of the champion " + c.Release.String(), Token: token, Task: order, Timeout: g.RunTimeout()})
+	if err != nil {
+		return nil, "", err
+	}
+	facts, err := gates.Question{Told: told(task), Models: g.Models}.Facts(run, c.Release.String())
+	if err != nil {
+		return nil, "", &incomparable{err}
+	}
+	return &facts, "rerun", nil
+}
+
+// keep writes evidence into the ledger and attaches it to the artifact, with which it travels.
+func (p *place) keep(ctx context.Context, c *candidate, e gates.Evidence) error {
+	statement, err := e.Encode()
+	if err != nil {
+		return err
+	}
+	_, err = p.book.Append(ctx, func(s ledger.State) (ledger.Body, error) {
+		if _, counted := s.Evidence[e.Run.Token]; counted {
+			return nil, nil
+		}
+		return ledger.Evidence{
+			Token: e.Run.Token, Gate: e.Gate, Release: c.Name, Artifact: c.Artifact, Outcome: e.Outcome.String(), Attempt: e.Attempt,
+			Rules: e.Rules, Champion: e.Champion.Artifact, ExpiresAt: e.ExpiresAt, Statement: statement,
+		}, nil
+	})
+	if err != nil {
+		return fmt.Errorf("recording the evidence of gate %s: %w", e.Gate, err)
+	}
+	err = p.Store.Attach(ctx, c.Artifact, artifacts.Attachment{MediaType: gates.MediaType, PredicateType: gates.PredicateType, Body: statement})
+	if err != nil {
+		return fmt.Errorf("attaching the evidence of gate %s: %w", e.Gate, err)
+	}
+	return nil
+}
+
+// Gated is what `barge gate` found.
+type Gated struct {
+	Environment string         `json:"environment"`
+	Release     ledger.Release `json:"release"`
+	Gates       []GateResult   `json:"gates"`
+}
+
+// Gate asks an environment's gates (one, or all with "") about a release and changes nothing that is live.
+func (w *World) Gate(ctx context.Context, r Request, only string) (*Gated, error) {
+	p, err := w.place(r.Environment)
+	if err != nil {
+		return nil, err
+	}
+	name, err := w.choose(ctx, r.Release, r.Environment, r.Head)
+	if err != nil {
+		return nil, err
+	}
+	c, err := w.open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.genesis(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := p.plan(ctx, c, s)
+	if err != nil {
+		return nil, err
+	}
+	all := plan.environment.Gates
+	if only != "" {
+		g := plan.environment.Gate(only)
+		if g == nil {
+			return nil, fmt.Errorf("environment %s has no gate %q", p.name, only)
+		}
+		all = []environments.Gate{*g}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("environment %s has no gate", p.name)
+	}
+	if err := p.deploy(ctx, c, plan.folder, plan.environment); err != nil {
+		return nil, err
+	}
+	done := &Gated{Environment: p.name, Release: c.Release}
+	done.Gates, err = p.ask(ctx, c, plan, s, all, r.RerunGates)
+	return done, err
+}

@@ -1,0 +1,178 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/bargeml/barge/environments"
+	"github.com/bargeml/barge/gates"
+	"github.com/bargeml/barge/internal/ledger"
+)
+
+// ScoreResult is what a scoring said of the champion.
+type ScoreResult struct {
+	Score    string                 `json:"score"`
+	Outcome  gates.Outcome          `json:"outcome"`
+	Reasons  []string               `json:"reasons,omitempty"`
+	Findings []environments.Finding `json:"findings,omitempty"`
+	Output   any                    `json:"output,omitempty"`
+	Run      string                 `json:"run"` // its page
+}
+
+// judge runs the first scoring of a Live that is not proven yet, and says by it whether the release stays. It needs
+// no right: anyone may judge, and the run's token makes it one run.
+func (p *place) judge(ctx context.Context, s ledger.State, noWait bool) ([]ScoreResult, error) {
+	if s.IsProven() {
+		return nil, nil
+	}
+	scores, err := p.scores(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var results []ScoreResult
+	for _, score := range scores {
+		if noWait {
+			run, err := p.startScoring(ctx, s, score, 1)
+			if err != nil {
+				return nil, err
+			}
+			return nil, stop(ErrPending, "barge promote --to "+p.name+" goes on",
+				"%s is live in %s, and its first scoring (%s, run %d) is not over", s.Champion.Release, p.name, score.Name, run)
+		}
+		result, err := p.firstScoring(ctx, s, score)
+		if err != nil {
+			return results, err
+		}
+		results = append(results, result)
+		if result.Outcome != gates.Passed {
+			return results, p.condemn(ctx, s, score, result)
+		}
+		p.Note("scored: %s", told1(result))
+	}
+	return results, p.prove(ctx, s, ledger.Judged, results)
+}
+
+func told1(r ScoreResult) string {
+	out, ok := r.Output.(map[string]any)
+	if !ok {
+		return r.Score
+	}
+	var parts []string
+	for _, key := range sorted(out) {
+		parts = append(parts, fmt.Sprintf("%s %v", key, out[key]))
+	}
+	return r.Score + ": " + strings.Join(parts, ", ")
+}
+
+// scores are the champion's scores whose first run proves it, as its artifact says.
+func (p *place) scores(ctx context.Context, s ledger.State) ([]environments.Score, error) {
+	c, err := p.open(ctx, s.Champion.Release.Artifact)
+	if err != nil {
+		return nil, err
+	}
+	e, diags := c.project.Resolve(p.name)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	var scores []environments.Score
+	for _, name := range s.Champion.Judges {
+		score := e.Score(name)
+		if score == nil {
+			return nil, fmt.Errorf("score %s of environment %s is no more in barge.hcl and the release", name, p.name)
+		}
+		scores = append(scores, *score)
+	}
+	return scores, nil
+}
+
+func (p *place) startScoring(ctx context.Context, s ledger.State, score environments.Score, attempt int) (int64, error) {
+	token := gates.Token(s.Champion.Plan, fmt.Sprintf("score:%s:%d", score.Name, s.Champion.Live), attempt)
+	number := s.Job("job:" + score.Name)
+	if number == 0 {
+		return 0, fmt.Errorf("starting score %s: the ledger of %s knows no job of it", score.Name, p.name)
+	}
+	return p.site.StartJob(ctx, number, token)
+}
+
+func (p *place) firstScoring(ctx context.Context, s ledger.State, score environments.Score) (ScoreResult, error) {
+	for attempt := 1; ; attempt++ {
+		run, err := p.startScoring(ctx, s, score, attempt)
+		if err != nil {
+			return ScoreResult{}, &Stop{Why: ErrInconclusive, Err: err, Next: "barge promote --to " + p.name + " judges again",
+				Message: fmt.Sprintf("%s is live in %s, and its first scoring could not be started", s.Champion.Release, p.name)}
+		}
+		result, err := p.weighScoring(ctx, s, score, run)
+		if err != nil || result.Outcome != gates.Errored || attempt > score.Retries {
+			return result, err
+		}
+		p.Note("  score %s errored: %s; trying again", score.Name, strings.Join(result.Reasons, "; "))
+	}
+}
+
+func (p *place) weighScoring(ctx context.Context, s ledger.State, score environments.Score, run int64) (ScoreResult, error) {
+	out, err := p.site.Await(ctx, run, func(page string) { p.Note("  running score %s: %s", score.Name, page) })
+	if err != nil {
+		return ScoreResult{}, fmt.Errorf("waiting for score %s: %w", score.Name, err)
+	}
+	versions := map[string]string{}
+	for label, m := range s.Champion.Release.Models {
+		versions[label] = m.Version
+	}
+	v := gates.Judge(gates.Question{Told: versions, Expects: score.Expects, Optional: len(score.Expects) == 0}, answered(out))
+	return ScoreResult{
+		Score: score.Name, Outcome: v.Outcome, Reasons: v.Reasons, Findings: v.Findings, Output: v.Answer.Output, Run: out.URL,
+	}, nil
+}
+
+// condemn acts on a first scoring that did not pass.
+func (p *place) condemn(ctx context.Context, s ledger.State, score environments.Score, r ScoreResult) error {
+	release, why := s.Champion.Release, strings.Join(r.Reasons, "; ")
+	switch {
+	case r.Outcome == gates.Failed && score.KeepsOnFailure():
+		if err := p.prove(ctx, s, ledger.Kept, []ScoreResult{r}); err != nil {
+			return err
+		}
+		return stop(ErrGateFailed, "barge rollback --env "+p.name+" takes it back", "%s stays in %s though score %s failed: %s", release, p.name, score.Name, why)
+	case r.Outcome == gates.Failed:
+		p.Note("score %s failed: %s", score.Name, why)
+		back, err := p.rollback(ctx, s, Return{Environment: p.name, Reason: "first scoring " + score.Name + " failed: " + why}, s.Champion.Live)
+		if err != nil {
+			return errors.Join(stop(ErrPartial, "barge rollback --env "+p.name, "score %s of %s in %s failed (%s), and rolling it back did not work", score.Name, release, p.name, why), err)
+		}
+		return stop(ErrRolledBack, r.Run, "score %s of %s in %s failed: %s; %s is back", score.Name, release, p.name, why, back.Release)
+	}
+	return stop(ErrInconclusive, "barge promote --to "+p.name+" judges again; barge rollback --env "+p.name+" takes it back",
+		"%s is live in %s and not proven: score %s %s: %s", release, p.name, score.Name, r.Outcome, why)
+}
+
+// prove ends the judging of a Live, when every pointer still reads right and the Live is still the last.
+func (p *place) prove(ctx context.Context, s ledger.State, how ledger.How, results []ScoreResult) error {
+	at, err := p.addresses(ctx, s, nil)
+	if err != nil {
+		return err
+	}
+	drifted, err := p.drift(ctx, s, at)
+	if err != nil {
+		return err
+	}
+	if len(drifted) > 0 {
+		return stop(ErrConflict, "barge promote --to "+p.name, "%s scored well in %s, but is not proven: %s", s.Champion.Release, p.name, drifted[0])
+	}
+	findings, err := json.Marshal(results)
+	if err != nil {
+		return err
+	}
+	_, err = p.book.Append(ctx, func(now ledger.State) (ledger.Body, error) {
+		if now.Champion.Live != s.Champion.Live {
+			return nil, stop(ErrConflict, "barge status --env "+p.name, "%s is no more the champion of %s", s.Champion.Release, p.name)
+		}
+		if now.IsProven() {
+			return nil, nil
+		}
+		return ledger.Proven{Live: s.Champion.Live, How: how, Findings: findings}, nil
+	})
+	return err
+}

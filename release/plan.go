@@ -1,0 +1,266 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/bargeml/barge/environments"
+	"github.com/bargeml/barge/gates"
+	"github.com/bargeml/barge/internal/effects"
+	"github.com/bargeml/barge/internal/ledger"
+)
+
+const planFormat = "barge.plan/v1"
+
+// Plan is the exact change that a promotion would make: data, from which pointers and steps are made anew. Two plans
+// have the same digest when they put the same release, under the same rules, with the same changes, over the same
+// champion since the same entry of the ledger.
+type Plan struct {
+	Format      string            `json:"format"`
+	Project     string            `json:"project"`
+	Environment string            `json:"environment"`
+	Release     ledger.Release    `json:"release"`
+	Rules       string            `json:"rules"` // digest
+	Over        Over              `json:"over"`
+	Folder      string            `json:"folder"`          // in the workspace
+	Values      ledger.Values     `json:"values"`          // every pointer that the release has
+	Pointers    []effects.Address `json:"pointers"`        // where they stand, in the order of the switch
+	Bound       map[string]int    `json:"bound,omitempty"` // how often each binding's text was replaced
+	Judges      []string          `json:"judges,omitempty"`
+	Grants      []string          `json:"grants,omitempty"` // principals that get rights, with the rights
+}
+
+// Over is the champion that a plan replaces, and the entry that made it so.
+type Over struct {
+	Live    int            `json:"live"`
+	Release ledger.Release `json:"release"`
+}
+
+// Digest is the plan's name: "sha256:…" over its canonical JSON.
+func (p *Plan) Digest() (string, error) { return environments.Digest(p) }
+
+// prepared is a plan with what only this process needs of it.
+type prepared struct {
+	*Plan
+	digest      string
+	environment *environments.Environment // resolved
+	rules       ledger.Rules
+	folder      *effects.Folder
+	task        gates.Task // what its notebooks are told, but for the run
+}
+
+// plan makes the plan of putting c into the environment over what the ledger says now. It changes nothing.
+func (p *place) plan(ctx context.Context, c *candidate, s ledger.State) (*prepared, error) {
+	e, diags := c.project.Resolve(p.name)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	rules, diags := p.Project.Rules(p.name)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	text, err := environments.Canonical(rules)
+	if err != nil {
+		return nil, err
+	}
+	out := &prepared{environment: e, rules: ledger.Rules{Digest: rules.Digest(), Text: text}}
+	out.Plan = &Plan{
+		Format: planFormat, Project: p.Project.Name, Environment: p.name, Release: c.Release, Rules: rules.Digest(),
+		Over: Over{Live: max(1, s.Champion.Live), Release: s.Champion.Release}, Values: ledger.Values{}, // 1 is Genesis
+		Grants: grants(e),
+	}
+	if out.folder, out.task, err = p.render(ctx, c, e); err != nil {
+		return nil, err
+	}
+	out.Folder, out.Bound = out.folder.Path, out.folder.Bound
+	if err := p.planSlots(c, e, out); err != nil {
+		return nil, err
+	}
+	if err := p.planJobs(c, e, out); err != nil {
+		return nil, err
+	}
+	for _, g := range e.Gates {
+		if _, err := out.folder.Notebook(g.Notebook); err != nil {
+			return nil, fmt.Errorf("gate %s: %w", g.Name, err)
+		}
+	}
+	out.digest, err = out.Digest()
+	return out, err
+}
+
+// render makes the release's folder for the environment, and what its notebooks are told.
+func (p *place) render(ctx context.Context, c *candidate, e *environments.Environment) (*effects.Folder, gates.Task, error) {
+	task := gates.Task{Release: c.Name, Environment: p.name, Models: map[string]gates.Model{}}
+	for _, use := range e.Models {
+		pin, ok := c.artifact.Manifest.Model(use.Label)
+		if !ok {
+			return nil, task, fmt.Errorf("environment %s uses model %s, which release %s does not have", p.name, use.Label, c.Release)
+		}
+		r, err := p.site.Registries(pin.Registry)
+		if err != nil {
+			return nil, task, err
+		}
+		task.Models[use.Label] = gates.Model{URI: r.ModelURI(pin.Name, pin.Version), Version: pin.Version}
+	}
+	bind, err := p.bindings(e, task)
+	if err != nil {
+		return nil, task, err
+	}
+	folder, err := p.site.Folder(ctx, c.artifact, effects.Deployment{Only: shipped(e), Bind: bind})
+	if err != nil {
+		return nil, task, fmt.Errorf("planning %s for %s: %w", c.Release, p.name, err)
+	}
+	task.Config, err = configFile(folder, c.project, e)
+	return folder, task, err
+}
+
+// bindings fills what is known at deploy only into the environment's bindings.
+func (p *place) bindings(e *environments.Environment, task gates.Task) (map[string]string, error) {
+	bind := map[string]string{}
+	for text, template := range e.Deploy.Bind {
+		filled, err := environments.Expand(template, func(name string) (string, error) {
+			kind, rest, _ := strings.Cut(name, ".")
+			label, attr, _ := strings.Cut(rest, ".")
+			m, used := task.Models[label]
+			switch {
+			case kind == "workspace" && attr == "host":
+				w, diags := p.Project.Workspace(label)
+				if diags.HasErrors() {
+					return "", diags
+				}
+				return w.Host, nil
+			case kind == "model" && used && attr == "uri":
+				return m.URI, nil
+			case kind == "model" && used && attr == "version":
+				return m.Version, nil
+			}
+			return "", fmt.Errorf("%s is not known in environment %s", name, p.name)
+		})
+		if err != nil {
+			return nil, err
+		}
+		bind[text] = filled
+	}
+	return bind, nil
+}
+
+// shipped are the notebooks that the environment gets, gates and scores always among them; nil: all.
+func shipped(e *environments.Environment) []string {
+	if len(e.Deploy.Only) == 0 {
+		return nil
+	}
+	only := slices.Clone(e.Deploy.Only)
+	for _, g := range e.Gates {
+		only = append(only, g.Notebook)
+	}
+	for _, s := range e.Scores {
+		only = append(only, s.Notebook)
+	}
+	slices.Sort(only)
+	return slices.Compact(only)
+}
+
+func grants(e *environments.Environment) []string {
+	var out []string
+	for _, principal := range slices.Sorted(maps.Keys(e.Deploy.Permissions)) {
+		out = append(out, principal+" "+e.Deploy.Permissions[principal])
+	}
+	for _, principal := range e.Operators {
+		out = append(out, principal+" CAN_MANAGE")
+	}
+	return out
+}
+
+func (p *place) planSlots(c *candidate, e *environments.Environment, out *prepared) error {
+	for _, use := range e.Models {
+		if use.Stage == "" {
+			continue
+		}
+		pin, _ := c.artifact.Manifest.Model(use.Label)
+		address := effects.SlotAddress{Registry: pin.Registry, Model: pin.Name, Stage: use.Stage, Archive: use.ArchiveExisting}
+		for _, other := range p.Project.Environments {
+			neighbour := p.neighbour(other, use.Label)
+			switch {
+			case neighbour == nil:
+			case p.follows(p.name, other.Name, map[string]bool{}):
+				address.Upstream = append(address.Upstream, *neighbour)
+			case p.follows(other.Name, p.name, map[string]bool{}):
+				address.Downstream = append(address.Downstream, *neighbour)
+			}
+		}
+		value, err := effects.SlotValue(pin.Version)
+		if err != nil {
+			return err
+		}
+		at := effects.SlotPointer(address)
+		out.Pointers = append(out.Pointers, at)
+		out.Values[at.ID] = value
+	}
+	return nil
+}
+
+// neighbour is the stage in which another environment holds the same model; nil when it holds none.
+func (p *place) neighbour(e environments.Environment, label string) *effects.Place {
+	use := e.Model(label)
+	if e.Name == p.name || use == nil || use.Stage == "" {
+		return nil
+	}
+	return &effects.Place{Environment: e.Name, Stage: use.Stage}
+}
+
+func (p *place) planJobs(c *candidate, e *environments.Environment, out *prepared) error {
+	for _, score := range e.Scores {
+		task, err := p.order(c.project, out.folder, out.task, score.Notebook, score.Compute, score.Parameters, "{{job.run_id}}")
+		if err != nil {
+			return fmt.Errorf("score %s: %w", score.Name, err)
+		}
+		task.Timeout = score.RunTimeout()
+		value, err := p.site.JobValue(score, task)
+		if err != nil {
+			return fmt.Errorf("score %s: %w", score.Name, err)
+		}
+		at := p.site.JobPointer(score.Name)
+		out.Pointers = append(out.Pointers, at)
+		out.Values[at.ID] = value
+		if score.RunsNow() {
+			out.Judges = append(out.Judges, score.Name)
+		}
+	}
+	return nil
+}
+
+// recordPlan keeps the plan and the artifact's manifest beside the ledger.
+func (p *place) recordPlan(ctx context.Context, c *candidate, plan *prepared) error {
+	b, err := environments.Canonical(plan.Plan)
+	if err != nil {
+		return err
+	}
+	if err := p.site.Record(ctx, "plans", plan.digest, b); err != nil {
+		return err
+	}
+	manifest, err := c.artifact.Manifest.Canonical()
+	if err != nil {
+		return err
+	}
+	return p.site.Record(ctx, "artifacts", c.Artifact, manifest)
+}
+
+// recordedPlan reads a plan that was carried out here; nil for none ("").
+func (p *place) recordedPlan(ctx context.Context, digest string) (*Plan, error) {
+	if digest == "" {
+		return nil, nil
+	}
+	b, err := p.site.Recorded(ctx, "plans", digest)
+	if err != nil {
+		return nil, err
+	}
+	var plan Plan
+	if err := json.Unmarshal(b, &plan); err != nil {
+		return nil, fmt.Errorf("reading plan %s: %w", digest, err)
+	}
+	return &plan, nil
+}

@@ -1,0 +1,269 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/bargeml/barge/internal/effects"
+	"github.com/bargeml/barge/internal/ledger"
+)
+
+// Promoted is what a promotion did.
+type Promoted struct {
+	Environment string         `json:"environment"`
+	Release     ledger.Release `json:"release"`
+	Replaced    ledger.Release `json:"replaced,omitzero"`
+	Plan        string         `json:"plan_digest,omitempty"`
+	Outcome     string         `json:"outcome"` // done, nothing-to-do, mended
+	Live        int            `json:"live"`    // number of the ledger's entry
+	Gates       []GateResult   `json:"gates,omitempty"`
+	Scorings    []ScoreResult  `json:"scorings,omitempty"`
+}
+
+// Request is what a promotion is asked for.
+type Request struct {
+	Release     string // a name or an id; "" chooses
+	Environment string
+	// Head gives the release of HEAD, for an environment that follows nothing gated.
+	Head       func(context.Context) (string, error)
+	AllowOlder bool
+	RerunGates bool
+	NoWait     bool
+}
+
+// Promote makes a release the champion of an environment: it plans, prepares, asks whether it may, switches, judges.
+func (w *World) Promote(ctx context.Context, r Request) (*Promoted, error) {
+	p, err := w.place(r.Environment)
+	if err != nil {
+		return nil, err
+	}
+	name, err := w.choose(ctx, r.Release, r.Environment, r.Head)
+	if err != nil {
+		return nil, err
+	}
+	c, err := w.open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.genesis(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if c.Artifact == s.Champion.Release.Artifact && s.Flight == nil {
+		return p.mend(ctx, s)
+	}
+	plan, err := p.plan(ctx, c, s)
+	if err != nil {
+		return nil, err
+	}
+	w.Note("promoting %s to %s over %s (plan %.19s)", c.Release, p.name, s.Champion.Release, plan.digest)
+	done := &Promoted{Environment: p.name, Release: c.Release, Replaced: s.Champion.Release, Plan: plan.digest, Outcome: "done"}
+
+	before, err := p.admission(ctx, c, plan, s, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := before.refuse(s, false); err != nil {
+		return nil, err
+	}
+	if done.Gates, err = p.prepare(ctx, c, plan, s, r); err != nil {
+		return done, err
+	}
+	o, err := p.start(ctx, c, plan, r)
+	if err != nil {
+		return done, err
+	}
+	// From here on the pointers are ours, for seconds: an interrupt lets the switch come to an end.
+	now, err := o.finish(context.WithoutCancel(ctx))
+	if err != nil {
+		return done, err
+	}
+	done.Live = now.Champion.Live
+	p.tellStore(ctx, now)
+	w.Note("live: %s is the champion of %s", c.Release, p.name)
+	done.Scorings, err = p.judge(ctx, now, r.NoWait)
+	return done, err
+}
+
+// genesis makes sure that the ledger has its first entry: what the first plan's pointers hold before barge came.
+func (p *place) genesis(ctx context.Context, c *candidate) (ledger.State, error) {
+	s, err := p.state(ctx)
+	if err != nil || s.Seq > 0 {
+		return s, err
+	}
+	plan, err := p.plan(ctx, c, s)
+	if err != nil {
+		return s, err
+	}
+	found := ledger.Values{}
+	for _, at := range plan.Pointers {
+		if err := p.find(ctx, s, plan.Pointers, []string{at.ID}, found); err != nil {
+			return s, err
+		}
+	}
+	genesis := p.Source
+	genesis.Project, genesis.Environment = p.Project.Name, p.name
+	entry, err := p.book.Append(ctx, func(s ledger.State) (ledger.Body, error) {
+		if s.Seq > 0 {
+			return nil, nil // somebody else was first
+		}
+		return ledger.Live{Values: found, Genesis: &genesis}, nil
+	})
+	if err != nil {
+		return s, fmt.Errorf("beginning the ledger of %s: %w", p.name, err)
+	}
+	return entry.State, nil
+}
+
+// start appends Begun(start), when everything that speaks against it has been asked once more.
+func (p *place) start(ctx context.Context, c *candidate, plan *prepared, r Request) (*owner, error) {
+	s, err := p.state(ctx)
+	if err != nil {
+		return nil, err
+	}
+	at, err := p.addresses(ctx, s, plan.Plan)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.undrifted(ctx, s, at); err != nil {
+		return nil, err
+	}
+	asked, err := p.admission(ctx, c, plan, s, r)
+	if err != nil {
+		return nil, err
+	}
+	return p.begin(ctx, at, func(s ledger.State) (ledger.Begun, error) {
+		if err := p.inTheWay(s, plan); err != nil {
+			return ledger.Begun{}, err
+		}
+		if err := asked.refuse(s, true); err != nil {
+			return ledger.Begun{}, err
+		}
+		to, _ := s.To(plan.Values)
+		return ledger.Begun{
+			Why: ledger.Start, Plan: plan.digest, Release: c.Release, To: to, Seen: s.Decision,
+			Rules: plan.rules, Judges: plan.Judges,
+		}, nil
+	})
+}
+
+// inTheWay tells what keeps a plan from being begun: something in flight, or another champion than it was made over.
+func (p *place) inTheWay(s ledger.State, plan *prepared) error {
+	if f := s.Flight; f != nil {
+		return stop(ErrConflict, "barge status shows when it is over; then promote again",
+			"a %s of %s to %s is in flight, begun by %s (%s) at %s", f.Kind, f.Release, p.name, f.Actor, f.By, f.At.Format("15:04:05 MST"))
+	}
+	if s.Champion.Live != plan.Over.Live {
+		return stop(ErrConflict, "barge promote again makes a new plan",
+			"%s became the champion of %s meanwhile (entry %d): this plan was made over %s", s.Champion.Release, p.name, s.Champion.Live, plan.Over.Release)
+	}
+	return nil
+}
+
+// finish switches and ends with Live, or turns back.
+func (o *owner) finish(ctx context.Context) (ledger.State, error) {
+	release, champion := o.state.Flight.Release, o.state.Champion.Release
+	err := o.switchPointers(ctx)
+	if err == nil {
+		return o.live(ctx)
+	}
+	if errors.Is(err, errLost) {
+		return ledger.State{}, stop(ErrConflict, "barge status --env "+o.name, "promoting %s to %s: %s", release, o.name, err)
+	}
+	o.Note("  cannot go on: %s", err)
+	o.Note("turning back to %s", champion)
+	now, back := o.turnBack(ctx)
+	if back != nil {
+		return ledger.State{}, o.stranded(release, errors.Join(err, back))
+	}
+	o.tellStore(ctx, now)
+	return ledger.State{}, &Stop{
+		Why: ErrRolledBack, Err: err, Next: "barge status shows every pointer",
+		Message: fmt.Sprintf("promoting %s to %s failed and was turned back to %s", release, o.name, champion),
+	}
+}
+
+// stranded is what nobody could finish: exit 7 with instructions.
+func (o *owner) stranded(release ledger.Release, err error) error {
+	s := &Stop{Why: ErrPartial, Err: err}
+	s.Message = fmt.Sprintf("switching %s to %s could neither be finished nor turned back; the ledger says what was to be set", o.name, release)
+	s.Next = "mend what the error names, then: barge rollback --env " + o.name
+	return s
+}
+
+// mend promotes the champion itself: nothing drifted, nothing done; else its recorded values are set again.
+func (p *place) mend(ctx context.Context, s ledger.State) (*Promoted, error) {
+	done := &Promoted{Environment: p.name, Release: s.Champion.Release, Plan: s.Champion.Plan, Outcome: "nothing-to-do", Live: s.Champion.Live}
+	at, err := p.addresses(ctx, s, nil)
+	if err != nil {
+		return nil, err
+	}
+	drifted, err := p.drift(ctx, s, at)
+	if err != nil {
+		return nil, err
+	}
+	if len(drifted) > 0 {
+		p.Note("mending %s: %d pointers are not what the ledger says", p.name, len(drifted))
+		o, err := p.begin(ctx, at, func(s ledger.State) (ledger.Begun, error) {
+			if s.Flight != nil || s.Champion.Live != done.Live {
+				return ledger.Begun{}, stop(ErrConflict, "barge status", "%s has moved meanwhile", p.name)
+			}
+			if s.Hold != nil {
+				return ledger.Begun{}, stop(ErrPending, "barge unhold --env "+p.name, "%s is on hold: %s", p.name, s.Hold.Said.Reason)
+			}
+			c := s.Champion
+			return ledger.Begun{Why: ledger.Mend, Plan: c.Plan, Release: c.Release, To: c.Values, Seen: s.Decision}, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		whole := context.WithoutCancel(ctx)
+		if err := o.switchPointers(whole); err != nil {
+			return nil, errors.Join(o.stranded(done.Release, err), o.leave(whole, err))
+		}
+		if s, err = o.live(whole); err != nil {
+			return nil, err
+		}
+		done.Outcome, done.Live = "mended", s.Champion.Live
+	}
+	p.tellStore(ctx, s)
+	if s.IsProven() {
+		return done, nil
+	}
+	done.Scorings, err = p.judge(ctx, s, false)
+	return done, err
+}
+
+// tellStore moves the store's tag of what is live, a projection: that it could not be written is told, and no more.
+func (p *place) tellStore(ctx context.Context, s ledger.State) {
+	if p.Store == nil || s.Champion.Release.Artifact == "" {
+		return
+	}
+	if err := p.Store.SetLive(ctx, p.name, s.Champion.Release.Artifact); err != nil {
+		p.Note("warning: the store does not say yet what is live in %s: %s", p.name, err)
+	}
+}
+
+// addresses says where every pointer stands that is ours or will be: from the plans that are recorded, and from the
+// one at hand (may be nil).
+func (p *place) addresses(ctx context.Context, s ledger.State, plan *Plan) ([]effects.Address, error) {
+	var at []effects.Address
+	if plan != nil {
+		at = append(at, plan.Pointers...)
+	}
+	digests := []string{s.Champion.Plan}
+	if s.Flight != nil {
+		digests = append(digests, s.Flight.Plan)
+	}
+	for _, digest := range digests {
+		recorded, err := p.recordedPlan(ctx, digest)
+		if err != nil {
+			return nil, err
+		}
+		if recorded != nil {
+			at = append(at, recorded.Pointers...)
+		}
+	}
+	return at, nil
+}

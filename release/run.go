@@ -1,0 +1,74 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/bargeml/barge/environments"
+	"github.com/bargeml/barge/gates"
+	"github.com/bargeml/barge/internal/effects"
+)
+
+// order is one notebook run of a release: what is run, told what, on what.
+func (p *place) order(
+	project *environments.Project, f *effects.Folder, told gates.Task, notebook, compute string, parameters map[string]string, run string,
+) (effects.Task, error) {
+	at, err := f.Notebook(notebook)
+	if err != nil {
+		return effects.Task{}, err
+	}
+	told.Run = run
+	widgets := maps.Clone(parameters)
+	if widgets == nil {
+		widgets = map[string]string{}
+	}
+	maps.Copy(widgets, told.Told())
+	c, err := computeOf(project, compute)
+	if err != nil {
+		return effects.Task{}, err
+	}
+	return effects.Task{Notebook: at, Parameters: widgets, Compute: effects.Compute(c), Libraries: effects.Libraries(c)}, nil
+}
+
+// computeOf finds a compute by name; no name is serverless.
+func computeOf(project *environments.Project, name string) (*environments.Compute, error) {
+	if name == "" {
+		return nil, nil
+	}
+	c := project.Compute(name)
+	if c == nil {
+		return nil, fmt.Errorf("compute %q is not defined in the release", name)
+	}
+	return c, nil
+}
+
+// answered is a run's end as the gates judge it.
+func answered(o effects.Outcome) gates.Run {
+	return gates.Run{
+		ID: o.ID, URL: o.URL, Result: o.Result, Message: o.Message, Error: o.Error, Answer: o.Answer, Truncated: o.Truncated,
+	}
+}
+
+// told are the versions that a notebook is told, by label.
+func told(t gates.Task) map[string]string {
+	versions := map[string]string{}
+	for label, m := range t.Models {
+		versions[label] = m.Version
+	}
+	return versions
+}
+
+// runOnce starts a one-off run, waits for it and cancels it when the command is interrupted.
+func (p *place) runOnce(ctx context.Context, o effects.Order) (gates.Run, error) {
+	run, err := p.site.Start(ctx, o)
+	if err != nil {
+		return gates.Run{}, err
+	}
+	out, err := p.site.Await(ctx, run, func(page string) { p.Note("  running %s: %s", o.Name, page) })
+	return answered(out), err
+}
+
+// sorted are the keys of a map, sorted.
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
