@@ -76,7 +76,7 @@ func (a *Artifact) layer(ctx context.Context, is func(ocispec.Descriptor) bool) 
 			if err != nil {
 				return nil, fmt.Errorf("reading artifact %s: %w", a.id, err)
 			}
-			return r, nil
+			return verifying{content.NewVerifyReader(r, d), r}, nil
 		}
 	}
 	return nil, fmt.Errorf("reading artifact %s: a part that its manifest names is missing", a.id)
@@ -102,11 +102,7 @@ func (a *Artifact) ModelFiles(label string) ([]ModelFile, error) {
 	for i, f := range pin.Files {
 		d := ocispec.Descriptor{MediaType: MediaTypeModelFile, Digest: digest.Digest(digestPrefix + f.SHA256), Size: f.Size}
 		files[i] = ModelFile{File: f, Open: func(ctx context.Context) (io.ReadCloser, error) {
-			r, err := a.layer(ctx, func(l ocispec.Descriptor) bool { return l.Digest == d.Digest && l.Size == d.Size })
-			if err != nil {
-				return nil, err
-			}
-			return verifying{content.NewVerifyReader(r, d), r}, nil
+			return a.layer(ctx, func(l ocispec.Descriptor) bool { return l.Digest == d.Digest && l.Size == d.Size })
 		}}
 	}
 	return files, nil
@@ -122,7 +118,7 @@ func (v verifying) Read(p []byte) (int, error) {
 	n, err := v.VerifyReader.Read(p)
 	if errors.Is(err, io.EOF) {
 		if bad := v.Verify(); bad != nil {
-			return n, fmt.Errorf("reading model file: %w", bad)
+			return n, fmt.Errorf("reading artifact: %w", bad)
 		}
 	}
 	return n, err

@@ -95,6 +95,9 @@ func (s *Sources) Config(ctx context.Context) iter.Seq2[Content, error] {
 	return s.config.read(ctx, s.ConfigFiles)
 }
 
+// Graph says which file brings in which.
+func (s *Sources) Graph(context.Context) (Graph, error) { return s.Calls, nil }
+
 func orDot(p string) string {
 	if p == "" {
 		return "."

@@ -50,9 +50,15 @@ func readTar(ctx context.Context, r io.Reader, want []File) iter.Seq2[Content, e
 				return
 			}
 		}
-		if h, err := t.Next(); err == nil {
+		h, err := t.Next()
+		if err == nil {
 			yield(Content{}, fmt.Errorf("unpacking artifact: %s is not in its manifest", h.Name))
-		} else if !errors.Is(err, io.EOF) {
+			return
+		}
+		if errors.Is(err, io.EOF) {
+			_, err = io.Copy(io.Discard, r) // what checks r's own digest does so at its end
+		}
+		if err != nil {
 			yield(Content{}, fmt.Errorf("unpacking artifact: %w", err))
 		}
 	}
