@@ -111,6 +111,10 @@ func checkForms(expr hclsyntax.Expression) (found *problem) {
 		if found != nil {
 			return nil
 		}
+		if unwieldy(part) {
+			found = &problem{at: part.Range(), summary: "this number is too large or too small"}
+			return nil
+		}
 		switch part := part.(type) {
 		case *hclsyntax.LiteralValueExpr, *hclsyntax.ScopeTraversalExpr, *hclsyntax.BinaryOpExpr, *hclsyntax.UnaryOpExpr,
 			*hclsyntax.ConditionalExpr, *hclsyntax.ParenthesesExpr, *hclsyntax.TemplateExpr, *hclsyntax.TemplateWrapExpr,

@@ -91,7 +91,10 @@ func (d Diagnostic) text(s Style) string {
 		if d.In != "" {
 			fmt.Fprintf(&b, ", in %s", d.In)
 		}
-		b.WriteString(":\n")
+		if len(d.Snippet) > 0 {
+			b.WriteString(":")
+		}
+		b.WriteString("\n")
 		for i, line := range d.Snippet {
 			fmt.Fprintf(&b, "  %s %s\n", paint("2", fmt.Sprintf("%4d:", d.Line+i)), strings.TrimRight(line, " \t"))
 		}
@@ -133,11 +136,15 @@ func (d Diagnostic) at(source []byte, r hcl.Range) Diagnostic {
 	for _, line := range lines[first:last] {
 		d.Snippet = append(d.Snippet, blank(strings.TrimSuffix(line, "\r")))
 	}
+	for n := len(d.Snippet); n > 0 && strings.TrimSpace(d.Snippet[n-1]) == ""; n-- {
+		d.Snippet = d.Snippet[:n-1]
+	}
 	return d
 }
 
 var (
 	givenSecret = regexp.MustCompile(`(?i)((?:token|secret|password|key)\w*"?\s*[=(]\s*)"([^"]*)"`)
+	signedURL   = regexp.MustCompile(`://[^/@\s"]*@`)
 	longLine    = 160
 )
 
@@ -150,6 +157,7 @@ func blank(line string) string {
 		}
 		return parts[1] + `"…"`
 	})
+	line = signedURL.ReplaceAllString(line, "://…@")
 	line = strings.Map(func(r rune) rune {
 		if r == '\t' {
 			return ' '
@@ -172,8 +180,12 @@ func fromHCL(d *hcl.Diagnostic, sources map[string][]byte, in string) Diagnostic
 	if found {
 		out.Hint = "did you mean " + strings.TrimSuffix(meant, ".")
 	}
-	if detail = strings.TrimSuffix(strings.TrimSpace(detail), "."); detail != "" {
-		out.Summary += ": " + lower(strings.ReplaceAll(detail, "\n", " "))
+	detail, more, _ := strings.Cut(strings.ReplaceAll(strings.TrimSpace(detail), "\n", " "), ". ")
+	if detail = strings.TrimSuffix(detail, "."); detail != "" {
+		out.Summary += ": " + lower(detail)
+	}
+	if more = strings.TrimSuffix(more, "."); out.Hint == "" && more != "" {
+		out.Hint = lower(more)
 	}
 	if d.Subject != nil {
 		out = out.at(sources[d.Subject.Filename], *d.Subject)

@@ -12,16 +12,17 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 )
 
 const (
-	mainFile   = "barge.hcl"
-	moreFiles  = ".barge.hcl"
-	largest    = 1 << 20 // bytes of one file
-	deepest    = 200     // brackets within brackets
-	varPrefix  = "BARGE_VAR_"
-	inSandbox  = "sandbox"
-	emptyLabel = "NAME"
+	mainFile  = "barge.hcl"
+	moreFiles = ".barge.hcl"
+	varPrefix = "BARGE_VAR_"
+
+	largest = 1 << 20 // bytes of one file
+	deepest = 200     // brackets within brackets
+	longest = 1000    // operators and brackets of one expression
 )
 
 // Options are what a project is loaded with; the zero value reads the process's environment.
@@ -34,7 +35,7 @@ type Options struct {
 // Load reads barge.hcl and the *.barge.hcl files beside it in dir, offline.
 //
 // What depends on a variable or env() that is not set stays empty in the project, and is an error only of what needs
-// it: Resolve, WorkspaceNamed, Rules, Recorded. The project is nil when the diagnostics have errors.
+// it: Resolve, Workspace, Rules, Recorded. The project is nil when the diagnostics have errors.
 func Load(dir string, opts Options) (*Project, Diagnostics) {
 	sources, diags := read(dir)
 	if diags.HasErrors() {
@@ -120,7 +121,7 @@ func load(sources []source, opts Options) (*Project, Diagnostics) {
 	l.declare()
 	l.evaluate(l.root)
 	p := fill(l.root)
-	p.holes = l.holes
+	p.holes = slices.DeleteFunc(l.holes, func(h hole) bool { return opts.Sandbox && h.toTwins() })
 	l.check(p)
 	diags := tidy(l.diags)
 	if diags.HasErrors() {
@@ -135,34 +136,67 @@ func (l *loader) parse(parser *hclparse.Parser, s source) *hclsyntax.Body {
 		return nil
 	}
 	file, diags := parser.ParseHCL(s.text, s.name)
-	for _, d := range diags {
-		l.diags = append(l.diags, fromHCL(d, l.sources, ""))
+	said := map[string]bool{}
+	for _, d := range diags { // one open quote makes a trail of the same
+		if !said[d.Summary] {
+			said[d.Summary] = true
+			l.diags = append(l.diags, fromHCL(d, l.sources, ""))
+		}
 	}
-	if file == nil {
+	if diags.HasErrors() {
 		return nil
 	}
 	body, _ := file.Body.(*hclsyntax.Body)
+	_ = hclsyntax.VisitAll(body, func(part hclsyntax.Node) hcl.Diagnostics {
+		if unwieldy(part) {
+			l.errorf(nil, part.Range(), "", "this number is too large or too small")
+		}
+		return nil
+	})
 	return body
 }
 
-// readable refuses what the parser, which descends by recursion, must not see.
+// readable refuses what the parser and the evaluation, which descend by recursion, must not see: it would end the
+// process.
 func readable(text []byte) error {
 	if len(text) > largest {
 		return fmt.Errorf("it is larger than %d bytes", largest)
 	}
-	depth := 0
-	for _, b := range text {
-		switch b {
-		case '(', '[', '{':
+	tokens, _ := hclsyntax.LexConfig(text, "", hcl.InitialPos)
+	depth, steps := 0, 0
+	for _, t := range tokens {
+		switch t.Type {
+		case hclsyntax.TokenOParen, hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
 			depth++
-		case ')', ']', '}':
+			steps++
+		case hclsyntax.TokenCParen, hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenTemplateSeqEnd:
 			depth = max(depth-1, 0)
+		case hclsyntax.TokenEqual:
+			steps = 0
+		case hclsyntax.TokenPlus, hclsyntax.TokenMinus, hclsyntax.TokenStar, hclsyntax.TokenSlash, hclsyntax.TokenPercent,
+			hclsyntax.TokenBang, hclsyntax.TokenAnd, hclsyntax.TokenOr, hclsyntax.TokenEqualOp, hclsyntax.TokenNotEqual,
+			hclsyntax.TokenGreaterThan, hclsyntax.TokenGreaterThanEq, hclsyntax.TokenLessThan, hclsyntax.TokenLessThanEq,
+			hclsyntax.TokenQuestion:
+			steps++
 		}
 		if depth > deepest {
-			return fmt.Errorf("brackets are nested more than %d deep", deepest)
+			return fmt.Errorf("line %d: brackets are nested more than %d deep", t.Range.Start.Line, deepest)
+		}
+		if steps > longest {
+			return fmt.Errorf("line %d: an expression has more than %d operators", t.Range.Start.Line, longest)
 		}
 	}
 	return nil
+}
+
+// unwieldy says whether part is a number that would take megabytes to write down.
+func unwieldy(part hclsyntax.Node) bool {
+	literal, ok := part.(*hclsyntax.LiteralValueExpr)
+	if !ok || literal.Val.IsNull() || literal.Val.Type() != cty.Number {
+		return false
+	}
+	exponent := literal.Val.AsBigFloat().MantExp(nil)
+	return exponent > 4096 || exponent < -4096
 }
 
 // errorf adds an error at a place within a block; n may be nil.

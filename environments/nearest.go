@@ -18,7 +18,10 @@ func didYouMean(name, format string, candidates []string) string {
 	for i, c := range candidates {
 		shown[i] = fmt.Sprintf(format, c)
 	}
-	return "there is " + listed(shown, "and")
+	if len(shown) == 1 {
+		return "there is " + shown[0] + " only"
+	}
+	return "there are " + listed(shown, "and")
 }
 
 // nearest is the first of the candidates with the fewest edits away from name, "" when none is near.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // hole is a value that was unknown when the project was loaded: a variable or env() that is not set.
@@ -11,6 +12,12 @@ type hole struct {
 	owner string // the block at the top that has it: "workspace.prod"
 	part  part
 	diag  Diagnostic
+}
+
+// toTwins says whether the sandbox knows better what is missing: how to reach a workspace or a registry.
+func (h hole) toTwins() bool {
+	kind, _, _ := strings.Cut(h.owner, ".")
+	return h.part == where && (kind == "workspace" || kind == "registry")
 }
 
 // part says whose copy of a value counts.
@@ -49,8 +56,8 @@ func (p *Project) Resolve(environment string) (*Environment, Diagnostics) {
 	return e, p.missing(func(h hole) bool { return owners[h.owner] })
 }
 
-// WorkspaceNamed is the workspace of that name, once its host and how to sign in are known.
-func (p *Project) WorkspaceNamed(name string) (*Workspace, Diagnostics) {
+// Workspace is the workspace of that name, once its host and how to sign in are known.
+func (p *Project) Workspace(name string) (*Workspace, Diagnostics) {
 	w := find(p.Workspaces, func(w *Workspace) string { return w.Name }, name)
 	if w == nil {
 		var names []string
@@ -62,16 +69,18 @@ func (p *Project) WorkspaceNamed(name string) (*Workspace, Diagnostics) {
 	return w, p.missing(func(h hole) bool { return h.owner == "workspace."+name })
 }
 
-// Whole says what is not set of what the artifact records.
+// whole says what is not set of what the artifact records.
 func (p *Project) whole() Diagnostics {
 	return p.missing(func(h hole) bool { return h.part == rest })
 }
 
-// missing are the holes that matter, as errors.
+// missing are the holes that matter, as errors; a variable that is not set is named once.
 func (p *Project) missing(matters func(hole) bool) Diagnostics {
 	var diags Diagnostics
+	said := map[string]bool{}
 	for _, h := range p.holes {
-		if matters(h) {
+		if matters(h) && !said[h.diag.Summary] {
+			said[h.diag.Summary] = true
 			diags = append(diags, h.diag)
 		}
 	}

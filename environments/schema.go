@@ -30,6 +30,7 @@ type attr struct {
 	required bool
 	ref      string             // reference, references: the kind of block that is named
 	oneOf    []string           // text: the words it may be
+	notYet   []string           // text: words that are known, and refused as not yet supported
 	check    func(string) error // text: each text of it; texts: likewise; table: each key
 	fields   []attr             // object: what it holds
 	later    bool
@@ -43,7 +44,7 @@ const (
 	text       kind = iota
 	scalar          // text, or a number that stands for it
 	number          // a whole number, not negative
-	flag            // true or false
+	boolean         // true or false
 	duration        // text that is a Duration
 	texts           // a list of text
 	table           // text → text, or a number or flag that stands for it
@@ -59,7 +60,7 @@ const (
 
 func (a attr) expected() string {
 	return [...]string{
-		text: "text", scalar: "text", number: "a whole number", flag: "true or false",
+		text: "text", scalar: "text", number: "a whole number", boolean: "true or false",
 		duration: `a duration such as "30m"`, texts: "a list of text", table: "a map of text", bindings: "a map of text",
 		reference: a.ref + ".NAME", references: "a list of " + a.ref + ".NAME", secret: "a secret", condition: "a condition",
 		object: "a map", typeName: "string, number or bool", anything: "a value",
@@ -95,7 +96,7 @@ var root = &blockType{blocks: []*blockType{
 	{
 		name: "registry", label: identifier, doc: "where model versions live",
 		attrs: []attr{
-			{name: "kind", kind: text, required: true, oneOf: []string{"workspace"}, doc: "workspace"},
+			{name: "kind", kind: text, required: true, oneOf: []string{"workspace"}, notYet: []string{"unity_catalog", "mlflow"}, doc: "workspace"},
 			{name: "workspace", kind: reference, ref: "workspace", part: where, required: true, doc: "the workspace whose registry it is"},
 		},
 		blocks: []*blockType{{
@@ -188,7 +189,7 @@ var computeBlock = &blockType{
 		{name: "policy", kind: text, doc: "the id of a cluster policy"},
 		{name: "spark_conf", kind: table, doc: "Spark's settings"},
 		{name: "env", kind: table, doc: "environment variables; nothing secret"},
-		{name: "serverless", kind: flag, doc: "no cluster at all (false)"},
+		{name: "serverless", kind: boolean, doc: "no cluster at all (false)"},
 	},
 }
 
@@ -229,7 +230,7 @@ var environmentBlock = &blockType{
 				{name: "stage", kind: text, oneOf: []string{"Staging", "Production"}, doc: "the stage"},
 				{name: "alias", kind: text, doc: "the alias, where the registry has aliases"},
 				{name: "name", kind: text, doc: "the registered model, where the environment has its own"},
-				{name: "archive_existing", kind: flag, doc: "whether what stood in the stage is archived (false)"},
+				{name: "archive_existing", kind: boolean, doc: "whether what stood in the stage is archived (false)"},
 			},
 		},
 		gateBlock,
@@ -251,7 +252,7 @@ var gateBlock = &blockType{
 		{name: "against", kind: reference, ref: "environment", part: rule, doc: "whose champion is champion (its own)"},
 		{name: "compare", kind: text, part: rule, oneOf: []string{"rerun", "recorded"}, doc: "how the champion's facts are come by (rerun)"},
 		{name: "retries", kind: number, doc: "how often it is run again when it errored (0)"},
-		{name: "pinned", kind: flag, part: rule, doc: "whether the notebook itself is a rule (false)"},
+		{name: "pinned", kind: boolean, part: rule, doc: "whether the notebook itself is a rule (false)"},
 		{name: "models", kind: texts, part: rule, doc: "which models it must have loaded (every one of the environment)"},
 	},
 	blocks: []*blockType{expectBlock},

@@ -86,11 +86,13 @@ func (l *loader) variable(n *node) cty.Value {
 		if l.report(n, diags) {
 			return cty.DynamicVal
 		}
-		if v, err := convert.Convert(v, want); err == nil && !v.IsNull() {
-			return v
-		} else if err != nil {
+		converted, err := convert.Convert(v, want)
+		if err != nil {
 			l.errorf(n, a.Expr.Range(), "", "the default must be %s, not %s", typeNames[want], shape(v))
 			return cty.DynamicVal
+		}
+		if !v.IsNull() {
+			return converted
 		}
 	}
 	return cty.UnknownVal(want).Mark(unset{name: n.label})

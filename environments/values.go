@@ -103,9 +103,12 @@ type badValue struct {
 	allowed     []string
 }
 
-func (b *badValue) Error() string { return fmt.Sprintf("%s %q %v", b.attr, b.value, b.err) }
+func (b *badValue) Error() string { return fmt.Sprintf("%s %q %v", b.attr, blank(b.value), b.err) }
 
 func (a attr) wrong(v cty.Value) error {
+	if a.kind == number && v.Type() == cty.Number {
+		return fmt.Errorf("%q must be %s, not %s", a.name, a.expected(), showValue(v))
+	}
 	return fmt.Errorf("%q must be %s, not %s", a.name, a.expected(), shape(v))
 }
 
@@ -129,7 +132,7 @@ func (a attr) convert(v cty.Value) (any, error) {
 			return nil, a.wrong(v)
 		}
 		return n, nil
-	case flag:
+	case boolean:
 		if v.Type() != cty.Bool {
 			return nil, a.wrong(v)
 		}
@@ -151,12 +154,11 @@ func (a attr) convert(v cty.Value) (any, error) {
 }
 
 func (a attr) text(s string) (any, error) {
+	if slices.Contains(a.notYet, s) {
+		return nil, fmt.Errorf("%s %q is not yet supported", a.name, s)
+	}
 	if a.oneOf != nil && !slices.Contains(a.oneOf, s) {
-		words := make([]string, len(a.oneOf))
-		for i, w := range a.oneOf {
-			words[i] = fmt.Sprintf("%q", w)
-		}
-		return nil, &badValue{a.name, s, errors.New("is not allowed: write " + listed(words, "or")), a.oneOf}
+		return nil, &badValue{a.name, s, errors.New("is not known"), a.oneOf}
 	}
 	if a.check != nil {
 		if err := a.check(s); err != nil {
