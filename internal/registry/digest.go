@@ -4,12 +4,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"path"
 	"slices"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // LeftOut are the names of files that a registry adds on registration or copy, at the top of a version: no part of
@@ -33,31 +37,50 @@ type Sums struct {
 	Excluded []string `json:"excluded,omitempty"` // paths that are LeftOut
 }
 
-// Digest reads every file and sums up: sha256 over sorted lines "mode SP path NUL sha256(file) LF". A version without
-// a file, a path twice, and a path that leads out are errors.
+// atOnce is how many files Digest reads at once.
+const atOnce = 8
+
+// Digest reads every file and sums up: sha256 over sorted lines "mode SP path NUL sha256(file) LF". No file at all, a
+// path twice, and a path that leads out are errors.
 func Digest(ctx context.Context, files iter.Seq2[File, error]) (Sums, error) {
 	var s Sums
+	var mu sync.Mutex
 	seen := map[string]bool{}
-	for f, err := range files {
-		if err != nil {
-			return Sums{}, err
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	err := func() error {
+		for f, err := range files {
+			switch {
+			case err != nil:
+				return err
+			case !local(f.Path) || seen[f.Path]:
+				return fmt.Errorf("summing up files: path %q is listed twice or leads elsewhere", f.Path)
+			case ctx.Err() != nil:
+				return nil // group.Wait says why
+			}
+			seen[f.Path] = true
+			if slices.Contains(LeftOut, f.Path) {
+				s.Excluded = append(s.Excluded, f.Path)
+				continue
+			}
+			group.Go(func() error {
+				sum, err := sumOf(ctx, f)
+				if err != nil {
+					return fmt.Errorf("summing up %s: %w", f.Path, err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				s.Files = append(s.Files, sum)
+				return nil
+			})
 		}
-		if !local(f.Path) || seen[f.Path] {
-			return Sums{}, fmt.Errorf("summing up files: path %q is listed twice or leads elsewhere", f.Path)
-		}
-		seen[f.Path] = true
-		if slices.Contains(LeftOut, f.Path) {
-			s.Excluded = append(s.Excluded, f.Path)
-			continue
-		}
-		sum, err := sumOf(ctx, f)
-		if err != nil {
-			return Sums{}, fmt.Errorf("summing up %s: %w", f.Path, err)
-		}
-		s.Files = append(s.Files, sum)
+		return nil
+	}()
+	if err := errors.Join(err, group.Wait()); err != nil {
+		return Sums{}, err
 	}
 	if len(s.Files) == 0 {
-		return Sums{}, fmt.Errorf("summing up files: there is none")
+		return Sums{}, errors.New("summing up files: there is none")
 	}
 	slices.Sort(s.Excluded)
 	slices.SortFunc(s.Files, func(a, b Sum) int { return strings.Compare(a.Path, b.Path) })

@@ -83,7 +83,11 @@ func (r *Workspace) Resolve(ctx context.Context, model, selector string) (Versio
 	case "PENDING_REGISTRATION":
 		return Version{}, fmt.Errorf("%s in workspace %s is still being registered; wait and try again: %w", v, r.w.Name(), ErrNotReady)
 	}
-	return Version{}, fmt.Errorf("%s in workspace %s is %s %s; register it anew: %w", v, r.w.Name(), v.Status, v.Message, ErrNotReady)
+	why := ""
+	if v.Message != "" {
+		why = " (" + v.Message + ")"
+	}
+	return Version{}, fmt.Errorf("%s in workspace %s is %s%s; register it anew: %w", v, r.w.Name(), v.Status, why, ErrNotReady)
 }
 
 func (r *Workspace) find(ctx context.Context, model, selector string) (Version, error) {
@@ -139,7 +143,11 @@ func (r *Workspace) get(ctx context.Context, model, number string) (Version, err
 // versions lists all versions, newest first.
 func (r *Workspace) versions(ctx context.Context, model string) ([]Version, error) {
 	var all []Version
-	query := url.Values{"filter": {"name='" + strings.ReplaceAll(model, "'", `\'`) + "'"}, "max_results": {"10000"}}
+	quote := "'"
+	if strings.Contains(model, quote) {
+		quote = `"`
+	}
+	query := url.Values{"filter": {"name=" + quote + model + quote}, "max_results": {"10000"}}
 	for {
 		var page struct {
 			Versions []versionInfo `json:"model_versions"`
@@ -201,8 +209,8 @@ func (r *Workspace) TagModel(ctx context.Context, model string, tags map[string]
 	ctx = transport.Default(ctx, transport.Safe)
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		if tags[key] == "" {
-			query := url.Values{"name": {model}, "key": {key}}
-			err := r.w.Do(ctx, "removing tag "+key+" of model "+model, http.MethodDelete, api+"registered-models/delete-tag", query, nil, nil)
+			in := map[string]string{"name": model, "key": key}
+			err := r.w.Do(ctx, "removing tag "+key+" of model "+model, http.MethodDelete, api+"registered-models/delete-tag", nil, in, nil)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
