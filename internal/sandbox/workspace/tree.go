@@ -65,6 +65,7 @@ type Tree struct {
 	dbfs    *area
 	volumes *area
 	streams streams
+	most    int // children of a folder
 
 	mu    sync.Mutex // guards the index, and a look followed by a write
 	index *index
@@ -72,7 +73,7 @@ type Tree struct {
 
 // New opens the tree kept under dir, or begins one: the folders /Shared, /Users and /Repos.
 func New(dir string, now func() time.Time) (*Tree, error) {
-	t := &Tree{dir: dir, now: now, streams: newStreams()}
+	t := &Tree{dir: dir, now: now, streams: newStreams(), most: maxChildren}
 	for name, a := range map[string]**area{"workspace": &t.objects, "dbfs": &t.dbfs, "Volumes": &t.volumes} {
 		opened, err := openArea(filepath.Join(dir, name))
 		if err != nil {
@@ -279,9 +280,9 @@ func (t *Tree) mkdir(p string) error {
 }
 
 func (t *Tree) roomIn(folder string) error {
-	if t.index.children[folder] >= maxChildren {
+	if t.index.children[folder] >= t.most {
 		return wire.Errorf(http.StatusForbidden, "MAX_CHILD_NODE_SIZE_EXCEEDED",
-			"The folder (%s) has reached its limit of %d child nodes.", folder, maxChildren)
+			"The folder (%s) has reached its limit of %d child nodes.", folder, t.most)
 	}
 	return nil
 }
