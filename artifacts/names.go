@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -44,12 +46,36 @@ func endsInLetter(s string) bool {
 	return len(r) > 0 && unicode.IsLetter(r[len(r)-1])
 }
 
-// compareNames orders names as semantic versions; what is none is lower than any.
+var retrained = regexp.MustCompile(`^(.*?)((?:-m[0-9]+)+)$`)
+
+// compareNames orders names as semantic versions, what is none lower than any, and a retrained release (1.4.0-m18)
+// above the one that it was retrained from.
 func compareNames(a, b string) int {
-	if c := semver.Compare("v"+a, "v"+b); c != 0 {
+	baseA, modelsA := splitName(a)
+	baseB, modelsB := splitName(b)
+	if c := semver.Compare("v"+baseA, "v"+baseB); c != 0 {
 		return c
 	}
-	return cmp.Compare(a, b)
+	if c := cmp.Compare(baseA, baseB); c != 0 {
+		return c
+	}
+	return slices.Compare(modelsA, modelsB)
+}
+
+// splitName takes the versions of models off a name.
+func splitName(name string) (base string, models []int) {
+	m := retrained.FindStringSubmatch(name)
+	if m == nil {
+		return name, nil
+	}
+	for version := range strings.SplitSeq(m[2][len("-m"):], "-m") {
+		n, err := strconv.Atoi(version)
+		if err != nil {
+			return name, nil
+		}
+		models = append(models, n)
+	}
+	return m[1], models
 }
 
 // nameFor settles the name of an artifact made from a commit. A name that already belongs to another artifact of the
