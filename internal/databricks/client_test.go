@@ -190,7 +190,7 @@ func TestErrors(t *testing.T) {
 		{"401", says(401, "UNAUTHENTICATED", "Invalid access token."), ErrUnauthenticated, nil, true,
 			`401 UNAUTHENTICATED: Invalid access token.; the token is not valid there: check the auth block of workspace "prod", and that the identity is a member of it`},
 		{"403", says(403, "PERMISSION_DENIED", "User does not have permission."), ErrForbidden, nil, true,
-			"403 PERMISSION_DENIED: User does not have permission.; ask an admin of the workspace for the right; `barge doctor` prints what is needed"},
+			"403 PERMISSION_DENIED: User does not have permission.; ask an admin of the workspace for the right"},
 		{"403 of a full folder", says(403, "MAX_CHILD_NODE_SIZE_EXCEEDED", "The folder has too many children."), nil, ErrForbidden, true,
 			"403 MAX_CHILD_NODE_SIZE_EXCEEDED: The folder has too many children.; the folder is full: remove old releases"},
 		{"404", says(404, "RESOURCE_DOES_NOT_EXIST", "Path (/x) doesn't exist."), fs.ErrNotExist, nil, true,

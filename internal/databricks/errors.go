@@ -139,7 +139,7 @@ func (w *Workspace) hint(e *Error) string {
 	case errors.Is(e.Err, ErrUnauthenticated):
 		return fmt.Sprintf("the token is not valid there: check the auth block of workspace %q, and that the identity is a member of it", w.o.Name)
 	case errors.Is(e.Err, ErrForbidden):
-		return "ask an admin of the workspace for the right; `barge doctor` prints what is needed"
+		return "ask an admin of the workspace for the right"
 	case e.Code == "MAX_CHILD_NODE_SIZE_EXCEEDED":
 		return "the folder is full: remove old releases"
 	}

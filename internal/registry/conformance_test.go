@@ -3,14 +3,17 @@ package registry_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bargeml/barge/internal/registry"
 	"github.com/bargeml/barge/internal/sandbox/mlflow"
+	"github.com/bargeml/barge/internal/sandbox/python"
 )
 
 // kept is a registry under test, and what the interface has no call for: making what is in it.
@@ -28,6 +31,23 @@ func (w *twin) kept() kept {
 
 func TestConformanceOverMemory(t *testing.T) {
 	conform(t, func(t *testing.T) kept { return newTwin(t, mlflow.Light()).kept() })
+}
+
+func TestConformanceOverMLflow(t *testing.T) {
+	server := mlflow.NewServer(mlflow.ServerConfig{Dir: t.TempDir(), Python: func(ctx context.Context) (string, error) {
+		interpreter, err := python.Env{}.Ensure(ctx, os.Stderr)
+		return interpreter.Python, err
+	}})
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	twins := 0
+	conform(t, func(t *testing.T) kept {
+		twins++
+		return namedTwin(t, server, fmt.Sprintf("registry-%d", twins)).kept()
+	})
 }
 
 var one = map[string]string{"MLmodel": "flavors: {}\n"}

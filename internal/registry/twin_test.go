@@ -36,6 +36,12 @@ type twin struct {
 
 func newTwin(t *testing.T, backend mlflow.Backend) *twin {
 	t.Helper()
+	return namedTwin(t, backend, "registry")
+}
+
+// namedTwin shares a backend with twins of other names, and sees nothing of theirs.
+func namedTwin(t *testing.T, backend mlflow.Backend, name string) *twin {
+	t.Helper()
 	dir := t.TempDir()
 	w := &twin{t: t, dbfs: filepath.Join(dir, "dbfs")}
 	if err := os.MkdirAll(w.dbfs, 0o755); err != nil {
@@ -46,7 +52,7 @@ func newTwin(t *testing.T, backend mlflow.Backend) *twin {
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	front, err := mlflow.New(mlflow.Config{
-		Backend: backend, Workspace: "registry", WorkspaceID: 6204, Dir: filepath.Join(dir, "mlflow"), DBFS: w.dbfs,
+		Backend: backend, Workspace: name, WorkspaceID: 6204, Dir: filepath.Join(dir, "mlflow"), DBFS: w.dbfs,
 		URL: func() string { return server.URL }, User: "releaser",
 	})
 	if err != nil {
