@@ -143,7 +143,7 @@ func (d Diagnostic) at(source []byte, r hcl.Range) Diagnostic {
 }
 
 var (
-	givenSecret = regexp.MustCompile(`(?i)((?:token|secret|password|key)\w*"?\s*[=(]\s*)"([^"]*)"`)
+	givenSecret = regexp.MustCompile(`(?i)((?:token|secret|password|key)\w*"?\s*[=(:]\s*)"((?:\\.|[^"\\])*)(?:"|$)`)
 	signedURL   = regexp.MustCompile(`://[^/@\s"]*@`)
 	longLine    = 160
 )

@@ -68,6 +68,9 @@ func (n Notebooks) Includes() []string {
 	return n.Include
 }
 
+// IsZero says whether nothing is said.
+func (n Notebooks) IsZero() bool { return n.From == "" && len(n.Include) == 0 && len(n.Exclude) == 0 }
+
 // Config is the folder whose files ship as workspace files.
 type Config struct {
 	From string `json:"from,omitempty"`
@@ -198,8 +201,13 @@ func (e *Environment) Model(label string) *ModelUse {
 type Deploy struct {
 	Only        []string          `json:"only,omitempty"`   // notebooks, with all they reach by %run; empty: all
 	Config      string            `json:"config,omitempty"` // the environment's config file, in the repository
-	Bind        map[string]string `json:"bind,omitempty"`   // exact text → its Template
+	Bind        map[string]string `json:"bind,omitempty"`   // exact text → what stands there instead, see Expand
 	Permissions map[string]string `json:"permissions,omitempty"`
+}
+
+// IsZero says whether nothing is said.
+func (d Deploy) IsZero() bool {
+	return len(d.Only) == 0 && d.Config == "" && len(d.Bind) == 0 && len(d.Permissions) == 0
 }
 
 // ModelUse says which slot of a model's registry is the environment's.

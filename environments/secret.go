@@ -18,7 +18,7 @@ func ParseSecretRef(text string) (SecretRef, error) {
 	ref := SecretRef(text)
 	switch scheme, rest := ref.Split(); {
 	case scheme == "env" && envName.MatchString(rest), scheme == "file" && rest != "",
-		scheme == "keyvault" && vaultSecret.MatchString(rest):
+		strings.HasPrefix(text, "keyvault://") && vaultSecret.MatchString(rest):
 		return ref, nil
 	}
 	return "", errors.New(`no reference to a secret: write "env:NAME", "file:PATH" or "keyvault://VAULT/NAME"`)
@@ -28,9 +28,9 @@ var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Split gives the scheme (env, file, keyvault) and what follows it: a name, a path, "VAULT/NAME[/VERSION]".
 func (s SecretRef) Split() (scheme, rest string) {
-	scheme, rest, _ = strings.Cut(string(s), ":")
-	if scheme == "keyvault" {
-		rest, _ = strings.CutPrefix(rest, "//")
+	if rest, ok := strings.CutPrefix(string(s), "keyvault://"); ok {
+		return "keyvault", rest
 	}
+	scheme, rest, _ = strings.Cut(string(s), ":")
 	return scheme, rest
 }
