@@ -20,7 +20,7 @@ import (
 func (w *twin) script(out any, name string, args ...string) {
 	w.t.Helper()
 	home, result := w.t.TempDir(), filepath.Join(w.t.TempDir(), "result.json")
-	cmd := exec.Command(python(w.t), append([]string{filepath.Join("testdata", name)}, append(args, result)...)...)
+	cmd := exec.Command(interpreter(w.t).Python, append([]string{filepath.Join("testdata", name)}, append(args, result)...)...)
 	cmd.Env = []string{
 		"DATABRICKS_HOST=" + w.URL, "DATABRICKS_TOKEN=" + token, "HOME=" + home, "PATH=" + os.Getenv("PATH"),
 		"MLFLOW_DISABLE_TELEMETRY=true", "MPLBACKEND=agg", "PYTHONDONTWRITEBYTECODE=1",

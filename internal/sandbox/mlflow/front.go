@@ -135,9 +135,23 @@ func (f *Front) forward(r *http.Request) (any, error) {
 			}
 		}
 	}
-	return f.do(r.Context(), f.space, Call{
-		Method: r.Method, Path: path, Query: query, Body: body, ContentType: r.Header.Get("Content-Type"),
-	})
+	call := Call{Method: r.Method, Path: path, Query: query, Body: body, ContentType: r.Header.Get("Content-Type")}
+	if r.Method == http.MethodDelete && len(body) == 0 && len(query) > 0 { // the Go SDK; MLflow reads bodies alone
+		if call.Body, err = json.Marshal(first(query)); err != nil {
+			return nil, err
+		}
+		call.ContentType = ""
+	}
+	return f.do(r.Context(), f.space, call)
+}
+
+// first is a query as the fields of a body.
+func first(query url.Values) map[string]string {
+	in := make(map[string]string, len(query))
+	for key := range query {
+		in[key] = query.Get(key)
+	}
+	return in
 }
 
 // hidden are routes that MLflow has and Databricks has not: workspaces would show the other twins, and aliases are
@@ -168,18 +182,26 @@ func (f *Front) do(ctx context.Context, space string, call Call) (json.RawMessag
 	return json.RawMessage(body), nil
 }
 
-// get and post are the front's own calls in the twin's workspace; out may be nil.
+// get, post and delete are the front's own calls in the twin's workspace; out may be nil.
 func (f *Front) get(ctx context.Context, path string, query url.Values, out any) error {
 	b, err := f.do(ctx, f.space, Call{Method: http.MethodGet, Path: here + path, Query: query})
 	return decode(b, err, path, out)
 }
 
 func (f *Front) post(ctx context.Context, path string, in, out any) error {
+	return f.send(ctx, http.MethodPost, path, in, out)
+}
+
+func (f *Front) delete(ctx context.Context, path string, in any) error {
+	return f.send(ctx, http.MethodDelete, path, in, nil)
+}
+
+func (f *Front) send(ctx context.Context, method, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	b, err := f.do(ctx, f.space, Call{Method: http.MethodPost, Path: here + path, Body: body})
+	b, err := f.do(ctx, f.space, Call{Method: method, Path: here + path, Body: body})
 	return decode(b, err, path, out)
 }
 

@@ -236,13 +236,9 @@ func TestGroup(t *testing.T) {
 func TestRealServer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := python(t)
-	open := func() *mlflow.Server {
-		return mlflow.NewServer(mlflow.ServerConfig{Dir: dir, Python: func(context.Context) (string, error) { return p, nil }})
-	}
 	create := mlflow.Call{Method: "POST", Path: "2.0/mlflow/registered-models/create", Body: []byte(`{"name":"m"}`)}
 	for i, status := range []int{200, 400} {
-		server := open()
+		server := realServer(t, dir)
 		a, err := server.Do(t.Context(), "dev", create)
 		if err != nil || a.Status != status {
 			t.Errorf("start %d: %d %s %v, want %d", i, a.Status, a.Body, err, status)

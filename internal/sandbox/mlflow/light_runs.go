@@ -75,8 +75,8 @@ func (s *space) createExperiment(in params) (any, error) {
 	if slices.ContainsFunc(s.exps, func(e *lightExperiment) bool { return e.Name == v[0] }) {
 		return nil, wire.Errorf(400, "RESOURCE_ALREADY_EXISTS", "Experiment(name=%s) already exists.", v[0])
 	}
-	s.light.experiments++
-	id, now := strconv.Itoa(s.light.experiments), s.now()
+	s.experiments++
+	id, now := strconv.Itoa(s.experiments), s.now()
 	s.exps = append(s.exps, &lightExperiment{
 		ID: id, Name: v[0], Location: s.home(id), Stage: "active", Created: now, Updated: now, Tags: in.tags("tags"),
 	})

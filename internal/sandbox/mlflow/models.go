@@ -74,7 +74,7 @@ func (f *Front) deleteModel(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := f.send(r, http.MethodDelete, "registered-models/delete", in); err != nil {
+	if err := f.delete(r.Context(), "registered-models/delete", in); err != nil {
 		return nil, err
 	}
 	var gone *modelNote
@@ -114,15 +114,6 @@ func (f *Front) renameModel(r *http.Request) (any, error) {
 		models[name] = same
 		return nil
 	})
-}
-
-// send makes a call in the twin's workspace with a JSON body.
-func (f *Front) send(r *http.Request, method, path string, in any) (json.RawMessage, error) {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return nil, err
-	}
-	return f.do(r.Context(), f.space, Call{Method: method, Path: here + path, Body: body})
 }
 
 // databricksModel is what the Go SDK asks for: the model under the name that its answer has there, with its id.

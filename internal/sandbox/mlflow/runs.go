@@ -166,7 +166,10 @@ func (f *Front) loggedRoot(ctx context.Context, id string) (string, error) {
 			} `json:"info"`
 		} `json:"model"`
 	}
-	err := f.get(ctx, "logged-models/"+url.PathEscape(id), nil, &out)
+	if id == "" || strings.Contains(id, "/") {
+		return "", wire.NotFound("Logged model with ID '%s' not found.", id)
+	}
+	err := f.get(ctx, "logged-models/"+id, nil, &out)
 	return out.Model.Info.URI, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -142,7 +143,7 @@ func (s *Server) launch(in *instance) (Child, string, error) {
 		}
 	}
 	// Sockets have short names (about 100 bytes), so it cannot live in dir, which may lie deep.
-	private, err := os.MkdirTemp("", "mlflow-")
+	private, err := os.MkdirTemp("", "barge-mlflow-")
 	if err != nil {
 		return nil, "", err
 	}
@@ -318,11 +319,8 @@ func (in *instance) ensure(ctx context.Context, workspace string) error {
 }
 
 func (in *instance) do(ctx context.Context, workspace string, call Call) (Answer, error) {
-	url := "http://127.0.0.1/api/" + call.Path
-	if q := call.Query.Encode(); q != "" {
-		url += "?" + q
-	}
-	req, err := http.NewRequestWithContext(ctx, call.Method, url, bytes.NewReader(call.Body))
+	to := url.URL{Scheme: "http", Host: "127.0.0.1", Path: "/api/" + call.Path, RawQuery: call.Query.Encode()}
+	req, err := http.NewRequestWithContext(ctx, call.Method, to.String(), bytes.NewReader(call.Body))
 	if err != nil {
 		return Answer{}, wire.Errorf(http.StatusBadRequest, "BAD_REQUEST", "%s", err)
 	}

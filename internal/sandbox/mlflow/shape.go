@@ -40,7 +40,7 @@ func refusal(call Call, status int, body string) error {
 		if status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
 			return missing(call.Method, call.Path)
 		}
-		return wire.Errorf(min(status, http.StatusInternalServerError), "INTERNAL_ERROR", "MLflow: %s", strings.TrimSpace(body))
+		e.Code, e.Message = "INTERNAL_ERROR", "MLflow: "+strings.TrimSpace(body)
 	}
 	e.Message = noSQL.ReplaceAllString(e.Message, ".")
 	if m := noModel.FindStringSubmatch(e.Message); m != nil {

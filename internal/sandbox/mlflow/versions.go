@@ -177,7 +177,7 @@ func (f *Front) deleteVersion(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := f.send(r, http.MethodDelete, "model-versions/delete", in); err != nil {
+	if err := f.delete(r.Context(), "model-versions/delete", in); err != nil {
 		return nil, err
 	}
 	folder := f.notes.version(name, version).Files
