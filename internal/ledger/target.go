@@ -30,10 +30,12 @@ func (s State) RollbackTarget(choice string) (Past, error) {
 		p.Release, p.Values = s.Flight.Release, s.LiveValues()
 		return p, nil
 	}
-	from := s.Champion.Start
-	here, ok := s.past(from)
+	here, ok := s.past(s.Champion.Start)
 	if s.InFlight() == Start {
-		here.Values = s.Champion.Values
+		if c := s.Champion; s.returnable(c.Release) {
+			here.Release, here.Values, here.Judges = c.Release, c.Values, c.Judges
+			return here, nil
+		}
 	} else if ok && here.Replaced != 0 {
 		here, ok = s.past(here.Replaced)
 	}
