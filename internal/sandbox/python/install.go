@@ -1,7 +1,6 @@
 package python
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +21,9 @@ var (
 		`name resolution|connection (refused|reset|timed out)|failed to establish|max retries exceeded|` +
 		`proxyerror|tunnel|certificate|timed out|network is unreachable|no route to host|could not connect`)
 )
+
+// pinned is a line of a requirements file that names a package.
+var pinned = regexp.MustCompile(`(?m)^\w\S*==`)
 
 // maker makes one environment.
 type maker struct {
@@ -65,7 +67,7 @@ func (m maker) make(ctx context.Context) error {
 		return err
 	}
 	m.steps.say("the Python environment is made once, in %s", m.dir)
-	count := bytes.Count(notebookRequirements, []byte("==")) + bytes.Count(dataRequirements, []byte("=="))
+	count := len(pinned.FindAll(notebookRequirements, -1)) + len(pinned.FindAll(dataRequirements, -1))
 	notebooks := slices.Concat(with.install, []string{"--require-hashes", "-r", filepath.Join(files, "notebooks.txt")})
 	data := slices.Concat(with.install, []string{"--require-hashes", "--no-deps", "-r", filepath.Join(files, "data.txt")})
 	err = m.steps.step(fmt.Sprintf("installing %d packages with %s", count, with.name), func() error {

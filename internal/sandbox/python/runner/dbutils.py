@@ -6,23 +6,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from .errors import InputWidgetNotDefined, NotebookExit, SecretNotFound
 from .fs import FileUtils
-
-
-class NotebookExit(BaseException):
-    """Ends a notebook from within, past every `except Exception`."""
-
-
-class InputWidgetNotDefined(Exception):
-    """A widget was asked for that is neither defined nor a parameter of the run."""
-
-
-class SecretNotFound(Exception):
-    """The workspace has no such secret, or refuses it."""
-
-
-class NotebookFailed(Exception):
-    """A notebook that this one started has failed."""
 
 
 class DBUtils:

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 
-from . import mounts, supervisor
+from . import supervisor
 
 _LOADED = (
     "mlflow", "mlflow.models", "mlflow.pyfunc", "mlflow.sklearn", "databricks.sdk", "IPython.core.interactiveshell",
@@ -116,7 +116,6 @@ class _Handed:
 
 def main():
     """Serves the listening socket that is descriptor 3."""
-    mounts.install()
     listener = socket.socket(fileno=3)
     for name in _LOADED:
         try:

@@ -17,13 +17,10 @@ import subprocess
 import sys
 
 from . import mounts
+from .errors import InstallError
 
 _COMPLETE = ".complete"
 _TAIL = 15
-
-
-class InstallError(Exception):
-    """pip could not install what was asked for. The text ends with pip's last lines."""
 
 
 def packages(folder):

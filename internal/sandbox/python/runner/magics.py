@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from . import layers, mounts
+from .errors import CommandFailed, Unsupported
 
 _SPARK = "the sandbox has no Spark: %sql and the variable spark work on Databricks alone"
 _ABSENT = {
@@ -12,14 +13,6 @@ _ABSENT = {
     "r": "the sandbox has no R: it runs Python notebooks, and R ones on Databricks alone",
     "sql": _SPARK,
 }
-
-
-class Unsupported(Exception):
-    """The sandbox has no such thing. Databricks may."""
-
-
-class CommandFailed(Exception):
-    """A shell script ended with another code than 0."""
 
 
 class Magics:

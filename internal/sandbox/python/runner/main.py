@@ -2,9 +2,12 @@
 
 import sys
 
+from . import mounts
+
 
 def main():
     """Runs the program that the first argument names, with the others."""
+    mounts.install()
     sys.argv.pop(0)
     program = sys.argv[0]
     if program == "host":

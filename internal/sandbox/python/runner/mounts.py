@@ -45,14 +45,6 @@ def real(path):
     return os.fsencode(found) if isinstance(given, bytes) else found
 
 
-def shown(path):
-    """Is the reverse of real: the path as a notebook would write it."""
-    for top, root in _roots.items():
-        if path == root or path.startswith(root + "/"):
-            return f"/{top}{path[len(root):]}"
-    return path
-
-
 def in_script(script):
     """Rewrites the folders where they are named in a shell script: a shell sees none of them."""
     return re.sub(

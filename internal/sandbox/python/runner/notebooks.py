@@ -4,12 +4,9 @@ import os
 import posixpath
 
 from . import parse
+from .errors import NotebookNotFound
 
 _ENDINGS = ("", ".py", ".ipynb", ".sql", ".scala", ".r", ".R")
-
-
-class NotebookNotFound(Exception):
-    """No notebook lies at the path."""
 
 
 class Tree:

@@ -4,6 +4,8 @@ import json
 import re
 from dataclasses import dataclass
 
+from .errors import NotNotebook
+
 _COMMENT = {"#": "python", "--": "sql", "//": "scala"}
 _HEADER = "Databricks notebook source"
 _MAGIC = re.compile(r"%(md-sandbox|md|run|sh|sql|scala|r|fs|python)(?![\w-])[ \t]*(.*)", re.DOTALL)
@@ -20,10 +22,6 @@ class Cell:
     kind: str  # python, md, run, sh, fs, sql, scala or r
     source: str  # without the magic that gives the kind
     title: str = ""
-
-
-class NotNotebook(Exception):
-    """The text cannot be read as a notebook."""
 
 
 def parse(text, language=""):

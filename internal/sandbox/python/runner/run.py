@@ -16,7 +16,6 @@ def main(path, warm=False):
     """Runs the request at path and ends the process: 0 when there is a result. warm: libraries are loaded already."""
     code = 1
     try:
-        mounts.install()
         with open(path, encoding="utf-8") as f:
             request = json.load(f)
         if warm and _installs(request):

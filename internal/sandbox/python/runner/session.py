@@ -2,12 +2,12 @@
 
 import json
 import os
-import signal
 import sys
 import time
 
 from . import host, output, shell
-from .dbutils import DBUtils, NotebookExit, NotebookFailed
+from .dbutils import DBUtils
+from .errors import NotebookExit, NotebookFailed
 from .magics import Magics
 from .notebooks import Tree
 from .run import Child

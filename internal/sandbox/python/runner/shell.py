@@ -54,7 +54,8 @@ class Shell:
 
 def describe(error):
     """Returns "AssertionError: too low"."""
-    text = str(error)
+    # A syntax error's own text adds a line of a file that it takes for a path.
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
     name = type(error).__name__
     return f"{name}: {text}" if text else name
 
