@@ -146,8 +146,10 @@ func (f *faults) hit(r *http.Request) *Fault {
 			continue
 		}
 		found := *fault
-		if fault.Times--; fault.Times == 0 {
+		if fault.Times == 1 {
 			f.list = slices.Delete(f.list, i, i+1)
+		} else if fault.Times > 1 {
+			fault.Times--
 		}
 		return &found
 	}
