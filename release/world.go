@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"strings"
 	"time"
 
@@ -220,7 +219,11 @@ func configFile(f *effects.Folder, project *environments.Project, e *environment
 	if e.Deploy.Config == "" || project.Artifact == nil {
 		return "", nil
 	}
-	return f.Config(strings.TrimPrefix(path.Clean(e.Deploy.Config), path.Clean(project.Artifact.Config.From)+"/"))
+	at, ok := artifacts.ConfigPath(project.Artifact.Config.From, e.Deploy.Config)
+	if !ok {
+		return "", fmt.Errorf("config file %s of environment %s is not below %s", e.Deploy.Config, e.Name, project.Artifact.Config.From)
+	}
+	return f.Config(at)
 }
 
 func notFound(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -93,15 +93,9 @@ func usage(c *cli.Context, err error, _ bool) error {
 }
 
 func unknown(commands []*cli.Command, name, what string) error {
-	names := make([]string, 0, len(commands))
-	for _, c := range commands {
-		if !c.Hidden {
-			names = append(names, c.Name)
-		}
-	}
 	err := &usageError{message: fmt.Sprintf("no %s is called %q", what, name), hint: "barge --help lists the commands"}
-	if near := environments.Nearest(name, names); near != "" {
-		err.hint = "did you mean " + near + "?"
+	if near := cli.SuggestCommand(commands, name); near != "" {
+		err.hint = strings.ToLower(near[:1]) + near[1:]
 	}
 	return err
 }
@@ -145,7 +139,7 @@ func (h *house) finish(err error) int {
 	}
 	var diagnostics environments.Diagnostics
 	if errors.As(err, &diagnostics) {
-		diagnostics.Render(h.console.Err)
+		_ = diagnostics.Render(h.console.Err, environments.Style{Color: h.console.Terminal})
 	} else {
 		h.console.Error("%s", err)
 	}
@@ -169,4 +163,3 @@ func versionCommand(h *house) *cli.Command {
 		},
 	}
 }
-

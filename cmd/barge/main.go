@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-func main() { os.Exit(barge()) }
+func main() { os.Exit(command()) }
 
-// barge is the whole command; the tests run it in process.
-func barge() int {
+// command is the whole command; the tests run it in process.
+func command() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	go func() {

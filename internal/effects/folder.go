@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"maps"
 	"path"
 	"slices"
@@ -49,15 +50,27 @@ type Deployment struct {
 	Bind map[string]string // exact text and what replaces it
 }
 
-// Folder renders a deployment. A binding whose text does not occur is an error.
-func (s *Site) Folder(ctx context.Context, a *artifacts.Artifact, d Deployment) (*Folder, error) {
+// Files are what ships: an artifact's, or those of a commit that is not built yet.
+type Files interface {
+	Notebooks(context.Context) iter.Seq2[artifacts.Content, error]
+	Config(context.Context) iter.Seq2[artifacts.Content, error]
+	Graph(context.Context) (artifacts.Graph, error)
+}
+
+// Folder renders a deployment. A notebook of Only that is not there, and a binding whose text does not occur, are
+// errors.
+func (s *Site) Folder(ctx context.Context, a Files, d Deployment) (*Folder, error) {
 	f := &Folder{Bound: map[string]int{}}
 	for key := range d.Bind {
 		f.Bound[key] = 0
 	}
-	wanted, err := reached(ctx, a, d.Only)
-	if err != nil {
-		return nil, err
+	var wanted []string
+	if len(d.Only) > 0 {
+		graph, err := a.Graph(ctx)
+		if err != nil {
+			return nil, err
+		}
+		wanted = graph.Reaches(d.Only...)
 	}
 	for c, err := range a.Notebooks(ctx) {
 		if err != nil {
@@ -73,6 +86,11 @@ func (s *Site) Folder(ctx context.Context, a *artifacts.Artifact, d Deployment) 
 		}
 		f.add(path.Join("conf", c.Path), c, d.Bind)
 	}
+	for _, notebook := range d.Only {
+		if _, err := f.Notebook(notebook); err != nil {
+			return nil, err
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(f.Bound)) {
 		if f.Bound[key] == 0 {
 			return nil, fmt.Errorf("binding %q in environment %s: no deployed file has that text", key, s.Environment)
@@ -82,23 +100,6 @@ func (s *Site) Folder(ctx context.Context, a *artifacts.Artifact, d Deployment) 
 		return nil, err
 	}
 	return f, nil
-}
-
-// reached are the files of the notebooks named, with all that they bring in.
-func reached(ctx context.Context, a *artifacts.Artifact, only []string) ([]string, error) {
-	if len(only) == 0 {
-		return nil, nil
-	}
-	for _, notebook := range only {
-		if _, ok := a.Manifest.Notebook(notebook); !ok {
-			return nil, fmt.Errorf("notebook %q is not in the artifact", notebook)
-		}
-	}
-	graph, err := a.Graph(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return graph.Reaches(only...), nil
 }
 
 func (f *Folder) add(at string, c artifacts.Content, bind map[string]string) {

@@ -1,0 +1,326 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/bargeml/barge/artifacts"
+	"github.com/bargeml/barge/environments"
+	"github.com/bargeml/barge/internal/console"
+	"github.com/bargeml/barge/internal/databricks"
+	"github.com/bargeml/barge/internal/effects"
+	"github.com/bargeml/barge/internal/identity"
+	"github.com/bargeml/barge/internal/ledger"
+	"github.com/bargeml/barge/internal/registry"
+	"github.com/bargeml/barge/internal/sandbox"
+	"github.com/bargeml/barge/internal/transport"
+	"github.com/bargeml/barge/release"
+)
+
+// house is everything one call of barge needs, each part made when first asked for.
+type house struct {
+	in      io.Reader
+	console *console.Console
+	secrets *transport.Redactor
+	printed bool // a result is on stdout
+
+	dir     string // of barge.hcl
+	vars    map[string]string
+	sandbox bool
+
+	project    func() (*environments.Project, error)
+	identities func() *identity.Identities
+	transport  func() *transport.Transport
+	store      func() (*artifacts.Store, error)
+	twins      func() (sandbox.Status, error)
+
+	mu         sync.Mutex
+	workspaces map[string]*databricks.Workspace
+	outs       []io.Closer
+}
+
+func newHouse(in io.Reader, out, errOut io.Writer) *house {
+	h := &house{in: in, secrets: &transport.Redactor{}, workspaces: map[string]*databricks.Workspace{}, dir: "."}
+	h.console = console.New(out, errOut)
+	safeOut, safeErr := h.secrets.Writer(out), h.secrets.Writer(errOut)
+	h.outs = []io.Closer{safeOut, safeErr}
+	h.console.Out, h.console.Err = safeOut, safeErr
+	h.project = sync.OnceValues(h.loadProject)
+	h.store = sync.OnceValues(h.openStore)
+	h.twins = sync.OnceValues(h.findTwins)
+	h.transport = sync.OnceValue(func() *transport.Transport {
+		return transport.New(transport.Options{Redactor: h.secrets, Report: func(line string) { h.console.Note("%s", line) }})
+	})
+	h.identities = sync.OnceValue(func() *identity.Identities {
+		return identity.New(identity.Options{Dir: h.dir, Transport: h.transport(), Redactor: h.secrets})
+	})
+	return h
+}
+
+func (h *house) close() {
+	for _, c := range h.outs {
+		_ = c.Close() // what is left of the last line
+	}
+}
+
+func (h *house) commonFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", Usage: "`FORM` of the result: text or json", EnvVars: []string{"BARGE_OUTPUT"}},
+		&cli.StringFlag{Name: "dir", Aliases: []string{"C"}, Value: ".", Usage: "`FOLDER` of barge.hcl"},
+		&cli.StringSliceFlag{Name: "var", Usage: "set a variable of barge.hcl: `NAME=VALUE` (or BARGE_VAR_NAME)"},
+		&cli.BoolFlag{Name: "sandbox", Usage: "use the twins on this machine instead of the workspaces", EnvVars: []string{"BARGE_SANDBOX"}},
+	}
+}
+
+// before reads the common flags.
+func (h *house) before(c *cli.Context) error {
+	switch c.String("output") {
+	case "text":
+	case "json":
+		h.console.JSON = true
+	default:
+		return &usageError{message: fmt.Sprintf("-o %s: there are text and json", c.String("output"))}
+	}
+	dir, err := filepath.Abs(c.String("dir"))
+	if err != nil {
+		return err
+	}
+	h.dir, h.sandbox, h.vars = dir, c.Bool("sandbox"), map[string]string{}
+	for _, pair := range c.StringSlice("var") {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || name == "" {
+			return &usageError{message: fmt.Sprintf("--var %s: write NAME=VALUE", pair)}
+		}
+		h.vars[name] = value
+	}
+	return nil
+}
+
+// print writes the command's result.
+func (h *house) print(v any, human func(io.Writer)) error {
+	h.printed = true
+	return h.console.Print(v, human)
+}
+
+func (h *house) loadProject() (*environments.Project, error) {
+	project, diags := environments.Load(h.dir, environments.Options{Vars: h.vars, Sandbox: h.sandbox})
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	if len(diags) > 0 {
+		_ = diags.Render(h.console.Err, environments.Style{Color: h.console.Terminal})
+	}
+	return project, nil
+}
+
+func (h *house) openStore() (*artifacts.Store, error) {
+	project, err := h.project()
+	if err != nil {
+		return nil, err
+	}
+	return artifacts.OpenStore(h.dir, project.Store)
+}
+
+// sandboxDir is where the twins of a project keep their state.
+func (h *house) sandboxDir() string { return filepath.Join(h.dir, ".barge", "sandbox") }
+
+// findTwins finds the project's sandbox, and starts one that ends when idle where none runs.
+func (h *house) findTwins() (sandbox.Status, error) {
+	project, err := h.project()
+	if err != nil {
+		return sandbox.Status{}, err
+	}
+	var names []string
+	for _, w := range project.Workspaces {
+		names = append(names, w.Name)
+	}
+	return sandbox.Up(context.Background(), h.upOptions(names, idleExit))
+}
+
+// workspace makes the client of a workspace; nothing is dialled.
+func (h *house) workspace(name string) (*databricks.Workspace, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if w := h.workspaces[name]; w != nil {
+		return w, nil
+	}
+	o := databricks.Options{Name: name, Transport: h.transport(), Version: version}
+	if err := h.address(name, &o); err != nil {
+		return nil, err
+	}
+	w := databricks.Open(o)
+	h.workspaces[name] = w
+	return w, nil
+}
+
+// address says where a workspace is and how to sign in: as barge.hcl has it, or its twin.
+func (h *house) address(name string, o *databricks.Options) error {
+	if h.sandbox {
+		twin, err := h.twin(name)
+		if err != nil {
+			return err
+		}
+		o.Host, o.Token = twin.URL, func(context.Context) (string, time.Time, error) { return h.twinToken(twin) }
+		return nil
+	}
+	project, err := h.project()
+	if err != nil {
+		return err
+	}
+	w, diags := project.Workspace(name)
+	if diags.HasErrors() {
+		return diags
+	}
+	credential, err := h.identities().For(w.Auth)
+	if err != nil {
+		return fmt.Errorf("workspace %s: %w", name, err)
+	}
+	o.Host, o.Token = w.Host, credential.Token
+	return nil
+}
+
+func (h *house) twin(name string) (sandbox.TwinStatus, error) {
+	status, err := h.twins()
+	if err != nil {
+		return sandbox.TwinStatus{}, err
+	}
+	twin, ok := status.Twin(name)
+	if !ok {
+		return twin, fmt.Errorf("the sandbox has no workspace %s: barge sandbox up adds it", name)
+	}
+	return twin, nil
+}
+
+func (h *house) twinToken(twin sandbox.TwinStatus) (string, time.Time, error) {
+	token, err := twin.Token()
+	h.secrets.Add(token)
+	return token, time.Time{}, err
+}
+
+// registry makes a registry as the workspace of an environment reaches it.
+func (h *house) registry(name, from string) (*effects.Registry, error) {
+	project, err := h.project()
+	if err != nil {
+		return nil, err
+	}
+	r := project.Registry(name)
+	if r == nil {
+		return nil, fmt.Errorf("registry %q is not in barge.hcl", name)
+	}
+	w, err := h.workspace(r.Workspace)
+	if err != nil {
+		return nil, err
+	}
+	out := &effects.Registry{Registry: registry.NewWorkspace(w)}
+	if r.Remote == nil || r.Workspace == from {
+		return out, nil
+	}
+	out.Remote = r.Remote
+	out.Secrets = func(ctx context.Context) (registry.Remote, error) { return h.remote(ctx, r, w) }
+	return out, nil
+}
+
+// remote resolves what the three secrets of a remote registry hold.
+func (h *house) remote(ctx context.Context, r *environments.Registry, w *databricks.Workspace) (registry.Remote, error) {
+	remote := registry.Remote{Scope: r.Remote.Scope, Prefix: r.Remote.Prefix, Host: w.Host()}
+	var err error
+	if h.sandbox {
+		var twin sandbox.TwinStatus
+		if twin, err = h.twin(r.Workspace); err == nil {
+			remote.Token, _, err = h.twinToken(twin)
+		}
+	} else {
+		remote.Token, err = h.identities().Secret(ctx, r.Remote.Token)
+	}
+	if err != nil {
+		return remote, err
+	}
+	remote.WorkspaceID, err = w.ID(ctx)
+	return remote, err
+}
+
+// site makes the place of an environment's effects.
+func (h *house) site(name string) (*effects.Site, error) {
+	project, err := h.project()
+	if err != nil {
+		return nil, err
+	}
+	e := project.Environment(name)
+	if e == nil {
+		return nil, fmt.Errorf("there is no environment %q", name)
+	}
+	w, err := h.workspace(e.Workspace)
+	if err != nil {
+		return nil, err
+	}
+	return &effects.Site{
+		Project: project.Name, Environment: name, Path: e.Path, Workspace: w,
+		Registries: func(r string) (*effects.Registry, error) { return h.registry(r, e.Workspace) },
+	}, nil
+}
+
+// world is what releases act on.
+func (h *house) world(ctx context.Context) (*release.World, error) {
+	project, err := h.project()
+	if err != nil {
+		return nil, err
+	}
+	store, err := h.store()
+	if err != nil {
+		return nil, err
+	}
+	w := &release.World{
+		Project: project, Store: store, Terms: ledger.DefaultTerms, Clocks: ledger.SystemClocks(), Sleep: transport.Sleep,
+		Note: h.console.Note, Site: remember(h.site),
+		Age: func(a, b string) (artifacts.Order, error) { return artifacts.Compare(h.dir, a, b) },
+	}
+	w.Source.Repository, w.Source.Path = artifacts.Whereabouts(h.dir)
+	w.Ledger = remember(func(name string) (*ledger.Ledger, error) { return h.ledger(ctx, w, name) })
+	return w, nil
+}
+
+// ledger opens the ledger of an environment as the identity that its workspace knows us by.
+func (h *house) ledger(ctx context.Context, w *release.World, name string) (*ledger.Ledger, error) {
+	site, err := w.Site(name)
+	if err != nil {
+		return nil, err
+	}
+	actor, err := site.Principal(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("signing in for environment %s: %w", name, err)
+	}
+	return ledger.Open(ledger.NewWorkspace(site.Workspace, site.Ledger()), ledger.Options{Actor: actor, Now: site.Now}), nil
+}
+
+// remember makes each thing once.
+func remember[T any](make func(string) (T, error)) func(string) (T, error) {
+	made := map[string]T{}
+	return func(name string) (T, error) {
+		if t, ok := made[name]; ok {
+			return t, nil
+		}
+		t, err := make(name)
+		if err == nil {
+			made[name] = t
+		}
+		return t, err
+	}
+}
+
+// commit opens the commit that a command builds or trains from.
+func (h *house) commit(ctx context.Context, c *cli.Context) (*artifacts.Commit, error) {
+	commit, err := artifacts.OpenCommit(ctx, h.dir, artifacts.CommitOptions{Ref: c.String("ref"), AllowDirty: c.Bool("allow-dirty")})
+	var dirty *artifacts.DirtyError
+	if errors.As(err, &dirty) {
+		return nil, &usageError{message: err.Error(), hint: "commit them, or --allow-dirty builds HEAD without them"}
+	}
+	return commit, err
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/bargeml/barge/internal/console"
+	"github.com/bargeml/barge/internal/sandbox"
+)
+
+// idleExit ends a sandbox that nobody brought up on purpose.
+const idleExit = 15 * time.Minute
+
+func sandboxCommand(h *house) *cli.Command {
+	return &cli.Command{
+		Name:  "sandbox",
+		Usage: "twins of Databricks workspaces on this machine: real notebooks, a real MLflow",
+		Subcommands: []*cli.Command{
+			sandboxUp(h), sandboxDown(h), sandboxStatus(h), sandboxReset(h), sandboxEnv(h), sandboxServe(h),
+		},
+	}
+}
+
+func workspaceFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "workspace", Aliases: []string{"w"}, Usage: "`NAME` of a workspace; may be repeated (default: those of barge.hcl)"}
+}
+
+// upOptions start this program's own server.
+func (h *house) upOptions(names []string, idle time.Duration) sandbox.UpOptions {
+	args := []string{"sandbox", "serve", "--dir", h.dir}
+	for _, name := range names {
+		args = append(args, "--workspace", name)
+	}
+	if idle > 0 {
+		args = append(args, "--idle", idle.String())
+	}
+	return sandbox.UpOptions{Args: args, Dir: h.sandboxDir(), Workspaces: names, Progress: h.console.Err}
+}
+
+// twinNames are the workspaces asked for, or those of barge.hcl.
+func (h *house) twinNames(c *cli.Context) ([]string, error) {
+	if names := c.StringSlice("workspace"); len(names) > 0 {
+		return names, nil
+	}
+	h.sandbox = true
+	project, err := h.project()
+	if err != nil {
+		return nil, &hintedError{err, "or name the workspaces: barge sandbox up --workspace dev --workspace registry"}
+	}
+	var names []string
+	for _, w := range project.Workspaces {
+		names = append(names, w.Name)
+	}
+	return names, nil
+}
+
+func sandboxUp(h *house) *cli.Command {
+	return &cli.Command{
+		Name:  "up",
+		Usage: "bring the sandbox up, in the background",
+		Flags: []cli.Flag{workspaceFlag()},
+		Action: func(c *cli.Context) error {
+			if err := positionals(c); err != nil {
+				return err
+			}
+			names, err := h.twinNames(c)
+			if err != nil {
+				return err
+			}
+			status, err := sandbox.Up(c.Context, h.upOptions(names, 0))
+			if err != nil {
+				return err
+			}
+			return h.printSandbox(status)
+		},
+	}
+}
+
+func (h *house) printSandbox(status sandbox.Status) error {
+	result := struct {
+		FormatVersion int `json:"format_version"`
+		sandbox.Status
+	}{1, status}
+	return h.print(result, func(w io.Writer) {
+		if !status.Running {
+			fmt.Fprintln(w, "the sandbox is not running")
+			return
+		}
+		var rows [][]string
+		for _, t := range status.Twins {
+			rows = append(rows, []string{t.Name, t.URL, fmt.Sprint(t.WorkspaceID), t.TokenFile})
+		}
+		console.Table(w, []string{"WORKSPACE", "URL", "ID", "TOKEN FILE"}, rows)
+	})
+}
+
+func sandboxDown(h *house) *cli.Command {
+	return &cli.Command{
+		Name:  "down",
+		Usage: "stop the sandbox and all that it started; its state is kept",
+		Action: func(c *cli.Context) error {
+			if err := positionals(c); err != nil {
+				return err
+			}
+			status, err := sandbox.Down(c.Context, h.sandboxDir())
+			if err != nil {
+				return err
+			}
+			return h.print(map[string]any{"format_version": 1, "was_running": status.Running}, func(w io.Writer) {
+				if status.Running {
+					fmt.Fprintln(w, "the sandbox is down")
+				} else {
+					fmt.Fprintln(w, "the sandbox was not running")
+				}
+			})
+		},
+	}
+}
+
+func sandboxStatus(h *house) *cli.Command {
+	return &cli.Command{
+		Name:  "status",
+		Usage: "show the twins: addresses, ids, where their tokens are",
+		Action: func(c *cli.Context) error {
+			if err := positionals(c); err != nil {
+				return err
+			}
+			status, err := sandbox.Look(h.sandboxDir())
+			if err != nil {
+				return err
+			}
+			return h.printSandbox(status)
+		},
+	}
+}
+
+func sandboxReset(h *house) *cli.Command {
+	return &cli.Command{
+		Name:  "reset",
+		Usage: "wipe the state of the twins: all of them, or those named",
+		Flags: []cli.Flag{workspaceFlag()},
+		Action: func(c *cli.Context) error {
+			if err := positionals(c); err != nil {
+				return err
+			}
+			names := c.StringSlice("workspace")
+			if err := sandbox.Reset(c.Context, h.sandboxDir(), names...); err != nil {
+				return err
+			}
+			return h.print(map[string]any{"format_version": 1, "reset": append([]string{}, names...)}, func(w io.Writer) {
+				fmt.Fprintln(w, "the sandbox is as new")
+			})
+		},
+	}
+}
+
+func sandboxEnv(h *house) *cli.Command {
+	return &cli.Command{
+		Name:      "env",
+		Usage:     `print what other clients need to reach a twin: eval "$(barge sandbox env dev)"`,
+		ArgsUsage: "WORKSPACE",
+		Action: func(c *cli.Context) error {
+			if err := positionals(c, "WORKSPACE"); err != nil {
+				return err
+			}
+			status, err := sandbox.Look(h.sandboxDir())
+			if err != nil {
+				return err
+			}
+			twin, ok := status.Twin(c.Args().First())
+			if !ok {
+				var names []string
+				for _, t := range status.Twins {
+					names = append(names, t.Name)
+				}
+				slices.Sort(names)
+				return &hintedError{fmt.Errorf("the sandbox has no workspace %q", c.Args().First()), "it has " + orDash(list(names)) + "; barge sandbox up --workspace NAME adds one"}
+			}
+			vars := map[string]string{"DATABRICKS_HOST": twin.URL, "DATABRICKS_TOKEN_FILE": twin.TokenFile, "DATABRICKS_AUTH_TYPE": "pat"}
+			return h.print(map[string]any{"format_version": 1, "env": vars}, func(w io.Writer) {
+				// The token is read by the shell that asks for it, and stands in no output of ours.
+				fmt.Fprintf(w, "export DATABRICKS_HOST=%s\nexport DATABRICKS_TOKEN=\"$(cat '%s')\"\nexport DATABRICKS_AUTH_TYPE=pat\n", twin.URL, twin.TokenFile)
+			})
+		},
+	}
+}
+
+func sandboxServe(h *house) *cli.Command {
+	return &cli.Command{
+		Name:  "serve",
+		Usage: "run the sandbox in the foreground",
+		Flags: []cli.Flag{workspaceFlag(), &cli.DurationFlag{Name: "idle", Usage: "end after so long without a request: `DURATION`"}},
+		Action: func(c *cli.Context) error {
+			if err := positionals(c); err != nil {
+				return err
+			}
+			names, err := h.twinNames(c)
+			if err != nil {
+				return err
+			}
+			return sandbox.Serve(c.Context, sandbox.Config{Dir: h.sandboxDir(), Workspaces: names, Progress: h.console.Err}, c.Duration("idle"))
+		},
+	}
+}
