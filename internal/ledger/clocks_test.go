@@ -134,7 +134,7 @@ func TestWatch(t *testing.T) {
 		st := inFlight(t)
 		h, w := watching(true)
 		for _, c := range []struct {
-			pass time.Duration
+			more time.Duration
 			gone bool
 			left time.Duration
 		}{{0, false, 21}, {20, false, 1}, {1, true, 0}} {

@@ -100,16 +100,17 @@ func Decode(b []byte) (Entry, error) {
 		return Entry{}, fmt.Errorf("reading a ledger entry: format, seq, id or type is missing")
 	}
 	e := Entry{Format: w.Format, Seq: w.Seq, Prev: w.Prev, ID: w.ID, By: w.By, At: w.At, Actor: w.Actor, raw: b}
-	var err error
-	if e.Body, err = decodeBody(w.Type, w.Body); err == nil {
-		err = json.Unmarshal(w.State, &e.State)
+	body, err := decodeBody(w.Type, w.Body)
+	if w.Format > Format && err != nil {
+		body, err = Unknown{Kind: w.Type, Raw: w.Body}, nil
 	}
-	if err != nil && w.Format <= Format {
-		return Entry{}, fmt.Errorf("reading ledger entry %d (%s): %w", w.Seq, w.Type, err)
+	if state := json.Unmarshal(w.State, &e.State); err == nil && w.Format <= Format {
+		err = state
 	}
 	if err != nil {
-		e.Body = Unknown{Kind: w.Type, Raw: w.Body}
+		return Entry{}, fmt.Errorf("reading ledger entry %d (%s): %w", w.Seq, w.Type, err)
 	}
+	e.Body = body
 	return e, nil
 }
 
