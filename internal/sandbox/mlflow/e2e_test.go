@@ -53,6 +53,7 @@ func TestRemoteRegistry(t *testing.T) {
 			RunID   string `json:"run_id"`
 			Status  string `json:"status"`
 		} `json:"made"`
+		Large       string            `json:"large"`
 		Params      map[string]string `json:"params"`
 		Accuracy    float64           `json:"accuracy"`
 		Artifacts   []string          `json:"artifacts"`
@@ -69,6 +70,13 @@ func TestRemoteRegistry(t *testing.T) {
 	}
 	if trained.Text != "héllo" || trained.Params["C"] != "0.1" || trained.Accuracy <= 0.5 {
 		t.Errorf("the run was read back as %+v", trained)
+	}
+	large := make([]byte, 60<<20)
+	for i := range large {
+		large[i] = byte(i >> 20)
+	}
+	if trained.Large != sum(large) {
+		t.Error("60 MB came back otherwise than they went")
 	}
 	if len(trained.Variables) > 0 {
 		t.Errorf("the notebook's process knows the server by %v", trained.Variables)

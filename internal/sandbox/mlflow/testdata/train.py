@@ -1,5 +1,6 @@
 """Trains in one workspace and registers in another, as a notebook does. Prints what it made as JSON."""
 
+import hashlib
 import json
 import os
 import sys
@@ -46,6 +47,16 @@ with mlflow.start_run(run_name="own") as own:
     mlflow.sklearn.log_model(model, name="model", pip_requirements=["scikit-learn"], registered_model_name="OnlyInDev")
 mlflow.register_model(f"runs:/{own.info.run_id}/model", "OnlyInDev")
 
+# More than the Files API takes in one piece: the client falls back to signed URLs, and reads in ranges.
+large = os.path.join(os.environ["HOME"], "large.bin")
+with open(large, "wb") as f:
+    for i in range(60):
+        f.write(bytes([i]) * (1 << 20))
+with mlflow.start_run(run_name="large") as run:
+    mlflow.log_artifact(large)
+with open(mlflow.artifacts.download_artifacts(run.info.artifact_uri + "/large.bin", dst_path=sys.argv[1] + ".d"), "rb") as f:
+    large = hashlib.file_digest(f, "sha256").hexdigest()
+
 # Three in the shared one.
 mlflow.set_registry_uri("databricks://rmr:rmr")
 remote = MlflowClient(registry_uri="databricks://rmr:rmr")
@@ -71,6 +82,7 @@ remote.transition_model_version_stage("SparkModel", made[2]["version"], "Staging
 run = mlflow.get_run(made[1]["run_id"])
 json.dump({
     "made": made,
+    "large": large,
     "params": run.data.params,
     "accuracy": run.data.metrics["accuracy"],
     "artifacts": sorted(a.path for a in MlflowClient().list_artifacts(made[1]["run_id"], "notes")),
