@@ -9,7 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// quote stands around a name in a placeholder; HCL text cannot hold it.
+// quote stands around a name in a placeholder; text that holds it is refused.
 const quote = "\x00"
 
 // placeholders are the values that bindings can name and that are known at deploy only.

@@ -84,3 +84,12 @@ func TestExpandSaysWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestNobodyMakesAPlaceholderOfText(t *testing.T) {
+	for _, text := range []string{`"\u0000workspace.w.host\u0000"`, `"a\u0000"`, "\"\x00x\x00\""} {
+		src := "project \"p\" {\n  tag_prefix = " + text + "\n}\n"
+		if p, diags := load([]source{{mainFile, []byte(src)}}, Options{Getenv: nothing}); p != nil || !diags.HasErrors() {
+			t.Errorf("%s loads", text)
+		}
+	}
+}

@@ -122,8 +122,10 @@ func checkForms(expr hclsyntax.Expression) (found *problem) {
 		case *hclsyntax.FunctionCallExpr:
 			found = checkFunction(part)
 		case hclsyntax.Expression:
-			found = &problem{at: part.Range(), summary: "this form is not allowed in a condition",
-				hint: `name each fact outright, such as metrics.accuracy or metrics["val/auc"]`}
+			found = &problem{
+				at: part.Range(), summary: "this form is not allowed in a condition",
+				hint: `name each fact outright, such as metrics.accuracy or metrics["val/auc"]`,
+			}
 		}
 		return nil
 	})
@@ -139,8 +141,10 @@ func checkFunction(call *hclsyntax.FunctionCallExpr) *problem {
 		return nil
 	}
 	if call.Name == "env" || call.Name == "secret" {
-		return &problem{at: call.NameRange, summary: fmt.Sprintf("%s() is not allowed in a condition", call.Name),
-			hint: "a condition is a rule: it says the same everywhere"}
+		return &problem{
+			at: call.NameRange, summary: fmt.Sprintf("%s() is not allowed in a condition", call.Name),
+			hint: "a condition is a rule: it says the same everywhere",
+		}
 	}
 	p := &problem{at: call.NameRange, summary: fmt.Sprintf("unknown function %q", call.Name)}
 	if best := nearest(call.Name, names); best != "" {
@@ -152,16 +156,17 @@ func checkFunction(call *hclsyntax.FunctionCallExpr) *problem {
 func checkFact(t hcl.Traversal) *problem {
 	name := t.RootName()
 	if _, ok := factTypes[name]; !ok {
-		p := &problem{at: t.SourceRange(), summary: fmt.Sprintf("unknown name %q in a condition", written(t)),
-			hint: didYouMean(name, "%s", sorted(factTypes))}
+		p := &problem{at: t.SourceRange(), summary: fmt.Sprintf("unknown name %q in a condition", written(t))}
+		p.hint = didYouMean(name, "%s", sorted(factTypes))
 		if name == "var" || name == "local" || root.block(name) != nil {
-			p.hint = "a condition is a rule and is recorded as it is written: it can name " + listed(sorted(factTypes), "and") + " only"
+			p.hint = "a condition is a rule and is recorded as it is written: it can name " + listed(sorted(factTypes)) + " only"
 		}
 		return p
 	}
 	if key := step(t, 1); name == "champion" && len(t) > 1 && !championType.HasAttribute(key) {
-		return &problem{at: t.SourceRange(), summary: fmt.Sprintf("a champion has no %q", key),
-			hint: didYouMean(key, "champion.%s", sorted(championType.AttributeTypes()))}
+		p := &problem{at: t.SourceRange(), summary: fmt.Sprintf("a champion has no %q", key)}
+		p.hint = didYouMean(key, "champion.%s", sorted(championType.AttributeTypes()))
+		return p
 	}
 	return nil
 }

@@ -90,3 +90,26 @@ func without(files []txtar.File, name string) (kept []txtar.File) {
 	}
 	return kept
 }
+
+func TestRenderInColor(t *testing.T) {
+	diags := Diagnostics{
+		{Severity: "error", Summary: "bad", Hint: "do better", File: "barge.hcl", Line: 9, In: `gate "g"`, Snippet: []string{"a = 1", "b = 2"}},
+		{Severity: "warning", Summary: "odd"},
+	}
+	want := "\x1b[31mbarge: error:\x1b[0m \x1b[1mbad\x1b[0m\n\n  on barge.hcl line 9, in gate \"g\":\n" +
+		"  \x1b[2m   9:\x1b[0m a = 1\n  \x1b[2m  10:\x1b[0m b = 2\n\n\x1b[36mbarge: hint:\x1b[0m do better\n" +
+		"\n\x1b[33mbarge: warning:\x1b[0m \x1b[1modd\x1b[0m\n"
+	var b strings.Builder
+	if err := diags.Render(&b, Style{Color: true}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Error(diff)
+	}
+	if want := "barge.hcl:9: bad (do better)\nodd"; diags.Err() == nil || diags.Err().Error() != want {
+		t.Errorf("%v, want %s", diags.Err(), want)
+	}
+	if diags[1:].Err() != nil || diags[1:].HasErrors() || Diagnostics(nil).Err() != nil {
+		t.Error("a warning is an error")
+	}
+}

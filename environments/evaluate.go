@@ -83,7 +83,7 @@ func judge(source string, f Facts, championMayBeNull bool) (Outcome, string) {
 	}
 	text := source
 	if len(values) > 0 {
-		text += ", with " + listed(values, "and")
+		text += ", with " + listed(values)
 	}
 	v, problem := weigh(expr, ctx)
 	switch {

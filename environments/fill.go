@@ -84,10 +84,12 @@ func fillAuth(n *node) Auth {
 }
 
 func fillRegistry(n *node) Registry {
-	return Registry{Name: n.label, Kind: get[string](n, "kind"), Workspace: get[string](n, "workspace"),
+	return Registry{
+		Name: n.label, Kind: get[string](n, "kind"), Workspace: get[string](n, "workspace"),
 		Remote: only(n, "remote", func(n *node) Remote {
 			return Remote{Label: n.label, Scope: get[string](n, "scope"), Prefix: get[string](n, "prefix"), Token: get[SecretRef](n, "token")}
-		})}
+		}),
+	}
 }
 
 func fillCompute(n *node) Compute {
@@ -115,12 +117,16 @@ func fillEnvironment(n *node) Environment {
 		Workspace: get[string](n, "workspace"), Path: get[string](n, "path"),
 		Operators: get[[]string](n, "operators"), Soak: get[Duration](n, "soak"),
 		Deploy: orZero(only(n, "deploy", func(n *node) Deploy {
-			return Deploy{Only: get[[]string](n, "only"), Config: get[string](n, "config"),
-				Bind: get[map[string]string](n, "bind"), Permissions: get[map[string]string](n, "permissions")}
+			return Deploy{
+				Only: get[[]string](n, "only"), Config: get[string](n, "config"),
+				Bind: get[map[string]string](n, "bind"), Permissions: get[map[string]string](n, "permissions"),
+			}
 		})),
 		Models: each(n, "model", func(n *node) ModelUse {
-			return ModelUse{Label: n.label, Stage: get[string](n, "stage"), Alias: get[string](n, "alias"),
-				Name: get[string](n, "name"), ArchiveExisting: get[bool](n, "archive_existing")}
+			return ModelUse{
+				Label: n.label, Stage: get[string](n, "stage"), Alias: get[string](n, "alias"),
+				Name: get[string](n, "name"), ArchiveExisting: get[bool](n, "archive_existing"),
+			}
 		}),
 		Gates:  each(n, "gate", fillGate),
 		Scores: each(n, "score", fillScore),

@@ -117,7 +117,8 @@ func load(sources []source, opts Options) (*Project, Diagnostics) {
 	if l.diags.HasErrors() {
 		return nil, tidy(l.diags)
 	}
-	l.root = l.outline(root, bodies)
+	l.root = newNode(root)
+	l.outline(l.root, bodies)
 	l.declare()
 	l.evaluate(l.root)
 	p := fill(l.root)
@@ -150,6 +151,9 @@ func (l *loader) parse(parser *hclparse.Parser, s source) *hclsyntax.Body {
 	_ = hclsyntax.VisitAll(body, func(part hclsyntax.Node) hcl.Diagnostics {
 		if unwieldy(part) {
 			l.errorf(nil, part.Range(), "", "this number is too large or too small")
+		}
+		if reserved(part) {
+			l.errorf(nil, part.Range(), "", "text must not hold the character U+0000")
 		}
 		return nil
 	})
@@ -197,6 +201,12 @@ func unwieldy(part hclsyntax.Node) bool {
 	}
 	exponent := literal.Val.AsBigFloat().MantExp(nil)
 	return exponent > 4096 || exponent < -4096
+}
+
+// reserved says whether part is text with the character that placeholders are made of.
+func reserved(part hclsyntax.Node) bool {
+	literal, ok := part.(*hclsyntax.LiteralValueExpr)
+	return ok && !literal.Val.IsNull() && literal.Val.Type() == cty.String && strings.Contains(literal.Val.AsString(), quote)
 }
 
 // errorf adds an error at a place within a block; n may be nil.

@@ -399,3 +399,39 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	}
 }
+
+// TestNothingUnknownGetsLost: whatever is made of a variable that is not set is not set either, and says so.
+func TestNothingUnknownGetsLost(t *testing.T) {
+	for _, expr := range []string{
+		`var.x`, `"a${var.x}"`, `upper(var.x)`, `format("%s-%d", var.x, 1)`, `join(",", [var.x, "b"])`, `split(",", var.x)[0]`,
+		`var.x == "a" ? "b" : "c"`, `var.x != null && true ? "b" : "c"`, `[var.x][0]`, `{ a = var.x }.a`, `[for v in [var.x] : v][0]`,
+		`[{ a = var.x }][*].a[0]`, `coalesce(var.x, "b")`, `lookup({ a = "b" }, var.x, "c")`, `merge({ a = var.x }, { b = "c" }).a`, `local.y`,
+		`replace("abc", var.x, "d")`, `length(split(",", var.x)) > 0 ? "b" : "c"`, `contains([var.x], "a") ? "b" : "c"`, `concat([var.x], ["b"])[0]`,
+		`"%{ if var.x == "a" }b%{ endif }"`, `keys({ (var.x) = "b" })[0]`, `trimspace(" ${var.x} ")`, `sort(["b", var.x])[0]`,
+	} {
+		p, diags := one(t, "project \"p\" {\n  store = "+expr+"\n}\nvariable \"x\" {}\nlocals {\n  y = lower(var.x)\n}\n"+
+			"workspace \"w\" {\n  host = \"https://h.example\"\n}\nenvironment \"e\" {\n  workspace = workspace.w\n  path = \"/e\"\n}\n", Options{})
+		if diags.HasErrors() {
+			t.Errorf("%s: %v", expr, diags)
+			continue
+		}
+		_, diags = p.Resolve("e")
+		if want := `barge.hcl:2: variable "x" is not set (give it by --var x=VALUE or BARGE_VAR_x)`; diags.Error() != want || p.Store != "" {
+			t.Errorf("%s is %q: %v", expr, p.Store, diags)
+		}
+	}
+}
+
+func TestLineEndsOfWindows(t *testing.T) {
+	src, err := os.ReadFile("testdata/diabetes/barge.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, diags := one(t, strings.ReplaceAll(string(src), "\n", "\r\n"), Options{})
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	if diff := cmp.Diff(mustLoad(t, "testdata/diabetes", Options{}), p, cmpopts.IgnoreUnexported(Project{})); diff != "" {
+		t.Error(diff)
+	}
+}

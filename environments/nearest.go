@@ -21,7 +21,7 @@ func didYouMean(name, format string, candidates []string) string {
 	if len(shown) == 1 {
 		return "there is " + shown[0] + " only"
 	}
-	return "there are " + listed(shown, "and")
+	return "there are " + listed(shown)
 }
 
 // nearest is the first of the candidates with the fewest edits away from name, "" when none is near.
@@ -50,12 +50,11 @@ func edits(a, b string) int {
 		row[0] = i + 1
 		for j := range t {
 			row[j+1] = min(last[j+1]+1, row[j]+1)
-			switch {
-			case s[i] == t[j]:
-				row[j+1] = min(row[j+1], last[j])
-			default:
-				row[j+1] = min(row[j+1], last[j]+1)
+			replaced := last[j]
+			if s[i] != t[j] {
+				replaced++
 			}
+			row[j+1] = min(row[j+1], replaced)
 			if i > 0 && j > 0 && s[i] == t[j-1] && s[i-1] == t[j] {
 				row[j+1] = min(row[j+1], before[j-1]+1)
 			}
@@ -66,9 +65,9 @@ func edits(a, b string) int {
 }
 
 // listed joins words as a sentence does: "a, b and c".
-func listed(words []string, and string) string {
+func listed(words []string) string {
 	if n := len(words) - 1; n > 0 {
-		return strings.Join(words[:n], ", ") + " " + and + " " + words[n]
+		return strings.Join(words[:n], ", ") + " and " + words[n]
 	}
 	return strings.Join(words, "")
 }

@@ -64,14 +64,12 @@ func (n *node) place(attr string) hcl.Range {
 	return n.at
 }
 
-// outline reads blocks and attributes against the schema; it evaluates nothing.
-func (l *loader) outline(kind *blockType, bodies []*hclsyntax.Body) *node {
-	n := &node{kind: kind, attrs: map[string]*hclsyntax.Attribute{}, children: map[string][]*node{}, values: map[string]any{}}
-	l.outlineInto(n, bodies)
-	return n
+func newNode(kind *blockType) *node {
+	return &node{kind: kind, attrs: map[string]*hclsyntax.Attribute{}, children: map[string][]*node{}, values: map[string]any{}}
 }
 
-func (l *loader) outlineInto(n *node, bodies []*hclsyntax.Body) {
+// outline reads blocks and attributes into n against the schema; it evaluates nothing.
+func (l *loader) outline(n *node, bodies []*hclsyntax.Body) {
 	for _, body := range bodies {
 		for _, a := range inOrder(body.Attributes) {
 			l.outlineAttr(n, a)
@@ -151,13 +149,13 @@ func (l *loader) outlineBlock(n *node, b *hclsyntax.Block) {
 	if !ok {
 		return
 	}
-	child := &node{kind: kind, label: label, up: n, at: b.DefRange(),
-		attrs: map[string]*hclsyntax.Attribute{}, children: map[string][]*node{}, values: map[string]any{}}
+	child := newNode(kind)
+	child.label, child.up, child.at = label, n, b.DefRange()
 	if l.collides(n, child, b) {
 		return
 	}
 	n.children[kind.name] = append(n.children[kind.name], child)
-	l.outlineInto(child, []*hclsyntax.Body{b.Body})
+	l.outline(child, []*hclsyntax.Body{b.Body})
 }
 
 // label is the label of a block, checked against what its type wants.

@@ -29,8 +29,9 @@ const (
 	rule              // what is changed by approval alone
 )
 
-// Resolve is the environment of that name, once all that it refers to is known: its workspace, its computes, and the
-// registries of its models with their workspaces. Another environment's variables may be missing.
+// Resolve is the environment of that name. The diagnostics say what is not set of all that it refers to: its workspace,
+// its computes, and the registries of its models with their workspaces; another environment's variables may be missing.
+// It is nil when there is no such environment.
 func (p *Project) Resolve(environment string) (*Environment, Diagnostics) {
 	e := p.Environment(environment)
 	if e == nil {
@@ -56,7 +57,8 @@ func (p *Project) Resolve(environment string) (*Environment, Diagnostics) {
 	return e, p.missing(func(h hole) bool { return owners[h.owner] })
 }
 
-// Workspace is the workspace of that name, once its host and how to sign in are known.
+// Workspace is the workspace of that name. The diagnostics say what is not set of its host and of how to sign in. It is
+// nil when there is no such workspace.
 func (p *Project) Workspace(name string) (*Workspace, Diagnostics) {
 	w := find(p.Workspaces, func(w *Workspace) string { return w.Name }, name)
 	if w == nil {

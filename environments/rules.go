@@ -45,8 +45,10 @@ func (p *Project) Rules(environment string) (Rules, Diagnostics) {
 func (e Environment) rules() Rules {
 	r := Rules{Follows: inNameOrder(e.Follows), Operators: inNameOrder(e.Operators), Soak: e.Soak}
 	for _, g := range e.Gates {
-		r.Gates = append(r.Gates, Gate{Name: g.Name, Parameters: g.Parameters, ValidFor: g.ValidFor, Against: g.Against,
-			Compare: g.Compare, Pinned: g.Pinned, Models: inNameOrder(g.Models), Expects: expectsInOrder(g.Expects)})
+		r.Gates = append(r.Gates, Gate{
+			Name: g.Name, Parameters: g.Parameters, ValidFor: g.ValidFor, Against: g.Against,
+			Compare: g.Compare, Pinned: g.Pinned, Models: inNameOrder(g.Models), Expects: expectsInOrder(g.Expects),
+		})
 	}
 	for _, s := range e.Scores {
 		r.Scores = append(r.Scores, Score{Name: s.Name, FirstRun: s.FirstRun, OnFailure: s.OnFailure, Expects: expectsInOrder(s.Expects)})

@@ -189,7 +189,7 @@ func (l *loader) known(n *node, t hcl.Traversal, roots map[string]cty.Value) boo
 	if !ok {
 		hint := didYouMean(name, "%s", sorted(roots))
 		if root.block(name) != nil {
-			hint = "a value can name " + listed(prefixed(sorted(roots), ".NAME"), "and") + " only"
+			hint = "a value can name " + listed(prefixed(sorted(roots), ".NAME")) + " only"
 		}
 		l.errorf(n, t.SourceRange(), hint, "unknown name %q", written(t))
 		return false

@@ -76,21 +76,28 @@ func (l *loader) attribute(n *node, a attr, expr hclsyntax.Expression) (any, boo
 	return goValue, true
 }
 
-// hole notes a value that is not known whole, with what has to be set. Without a reason there was an error already.
+// hole notes a value that is not known whole, with what has to be set.
 func (l *loader) hole(n *node, a attr, expr hclsyntax.Expression, v cty.Value) bool {
 	bare, marks := v.UnmarkDeep()
 	if bare.IsWhollyKnown() {
 		return false
 	}
-	var reasons []unset
-	for mark := range marks {
-		if u, ok := mark.(unset); ok {
-			reasons = append(reasons, u)
+	for _, t := range expr.Variables() { // some functions drop the marks of what they are given
+		if given, ok := l.scope.roots[t.RootName()]; ok && step(t, 1) != "" {
+			_, dropped := given.GetAttr(step(t, 1)).UnmarkDeep()
+			marks = cty.NewValueMarks(marks, dropped)
 		}
 	}
-	slices.SortFunc(reasons, func(a, b unset) int { return slices.Compare([]string{a.name}, []string{b.name}) })
-	for _, u := range reasons {
-		d := l.diagnostic(n, expr.Range(), u.hint(), u.summary())
+	var diags Diagnostics
+	for mark := range marks {
+		if u, ok := mark.(unset); ok {
+			diags = append(diags, l.diagnostic(n, expr.Range(), u.hint(), u.summary()))
+		}
+	}
+	if len(diags) == 0 {
+		diags = append(diags, l.diagnostic(n, expr.Range(), "", fmt.Sprintf("the value of %q is not known", a.name)))
+	}
+	for _, d := range tidy(diags) {
 		l.holes = append(l.holes, hole{owner: n.owner(), part: a.part, diag: d})
 	}
 	return true
@@ -236,7 +243,7 @@ func (a attr) object(v cty.Value) (any, error) {
 	for _, key := range sorted(given) {
 		f := find(a.fields, func(f *attr) string { return f.name }, key)
 		if f == nil {
-			return nil, fmt.Errorf("%q has no %q: it has %s", a.name, key, listed(names, "and"))
+			return nil, fmt.Errorf("%q has no %q: it has %s", a.name, key, listed(names))
 		}
 		if given[key].IsNull() {
 			continue

@@ -123,8 +123,10 @@ func weighConditional(e *hclsyntax.ConditionalExpr, ctx *hcl.EvalContext) (cty.V
 	if p != nil {
 		return cty.NilVal, p
 	}
-	return plain(&hclsyntax.ConditionalExpr{Condition: known(e.Condition, which), TrueResult: known(e.TrueResult, yes),
-		FalseResult: known(e.FalseResult, no), SrcRange: e.SrcRange}, ctx)
+	return plain(&hclsyntax.ConditionalExpr{
+		Condition: known(e.Condition, which), TrueResult: known(e.TrueResult, yes),
+		FalseResult: known(e.FalseResult, no), SrcRange: e.SrcRange,
+	}, ctx)
 }
 
 // truth wants true or false, or what is not known yet.
