@@ -44,8 +44,10 @@ func TestEvaluate(t *testing.T) {
 		{that: "metrics.f1-macro == 0.5", outcome: Held, text: "metrics.f1-macro == 0.5, with metrics.f1-macro as 0.5"},
 		{that: "metrics.tiny < 0.001", outcome: Held, text: "metrics.tiny < 0.001, with metrics.tiny as 1e-07"},
 		{that: "output.big == 9007199254740993", outcome: Held, text: "output.big == 9007199254740993, with output.big as 9007199254740993"},
-		{that: "output.rows_in > 0 && output.rows_out == output.rows_in", outcome: Held,
-			text: "output.rows_in > 0 && output.rows_out == output.rows_in, with output.rows_in as 768 and output.rows_out as 768"},
+		{
+			that: "output.rows_in > 0 && output.rows_out == output.rows_in", outcome: Held,
+			text: "output.rows_in > 0 && output.rows_out == output.rows_in, with output.rows_in as 768 and output.rows_out as 768",
+		},
 		{that: `models.SparkModel.version == "3"`, outcome: Held, text: `models.SparkModel.version == "3", with models.SparkModel.version as "3"`},
 		{that: "output.list[1] == 2", outcome: Held, text: "output.list[1] == 2, with output.list[1] as 2"},
 		{that: "length(output.list) == 2", outcome: Held, text: "length(output.list) == 2"},
@@ -61,8 +63,10 @@ func TestEvaluate(t *testing.T) {
 		{that: "metrics.accuracy > 0.9 && metrics.typo > 1", outcome: Errored},
 		{that: "metrics.accuracy > 0.5 ? true : metrics.typo > 1", outcome: Errored},
 		{that: "metrics.acuracy > 0.5", outcome: Errored, text: `metrics.acuracy > 0.5: metrics.acuracy is missing (did you mean "accuracy"?)`},
-		{that: "output.rows_in / output.bad > 1 || output.ok", outcome: Errored,
-			text: "output.rows_in / output.bad > 1 || output.ok, with output.rows_in as 768, output.bad as 0 and output.ok as true: the result is not finite"},
+		{
+			that: "output.rows_in / output.bad > 1 || output.ok", outcome: Errored,
+			text: "output.rows_in / output.bad > 1 || output.ok, with output.rows_in as 768, output.bad as 0 and output.ok as true: the result is not finite",
+		},
 		{that: "output.bad > 0 && output.rows_in / output.bad > 1", outcome: False},
 
 		// facts that are none
@@ -83,16 +87,20 @@ func TestEvaluate(t *testing.T) {
 
 		// the first release has no champion
 		{when: "champion != null", that: "metrics.accuracy >= champion.metrics.accuracy", outcome: Skipped, text: "champion != null, with champion as null"},
-		{that: "metrics.accuracy >= champion.metrics.accuracy", outcome: Errored,
-			text: "metrics.accuracy >= champion.metrics.accuracy: there is no champion yet: write when = champion != null"},
+		{
+			that: "metrics.accuracy >= champion.metrics.accuracy", outcome: Errored,
+			text: "metrics.accuracy >= champion.metrics.accuracy: there is no champion yet: write when = champion != null",
+		},
 		{that: "champion == null || metrics.accuracy >= champion.metrics.accuracy", outcome: Errored},
 		{that: "champion == null", outcome: Errored},
 		{when: "champion != null && champion.metrics.accuracy > 0.5", that: "true", outcome: Errored},
 		{when: "champion == null", that: "metrics.accuracy > 0.6", outcome: Held},
 
 		// and later ones have
-		{when: "champion != null", that: "metrics.accuracy >= champion.metrics.accuracy", champion: true, outcome: False,
-			text: "metrics.accuracy >= champion.metrics.accuracy, with metrics.accuracy as 0.7 and champion.metrics.accuracy as 0.71"},
+		{
+			when: "champion != null", that: "metrics.accuracy >= champion.metrics.accuracy", champion: true, outcome: False,
+			text: "metrics.accuracy >= champion.metrics.accuracy, with metrics.accuracy as 0.7 and champion.metrics.accuracy as 0.71",
+		},
 		{when: "champion != null", that: "metrics.accuracy >= champion.metrics.accuracy - 0.01", champion: true, outcome: Held},
 		{that: `champion.release == "1.0.0"`, champion: true, outcome: Held},
 		{that: "champion.metrics.other > 0", champion: true, outcome: Errored, text: "champion.metrics.other > 0: champion.metrics.other is missing"},
@@ -128,10 +136,21 @@ func TestEvaluateTakesEveryNumber(t *testing.T) {
 		value   any
 		outcome Outcome
 	}{
-		{0.7, Held}, {float32(0.7), Held}, {json.Number("0.70"), Held}, {json.Number("7e-1"), Held},
-		{1, False}, {int64(1), False}, {uint8(1), False},
-		{math.NaN(), Errored}, {math.Inf(1), Errored}, {math.Inf(-1), Errored}, {json.Number("NaN"), Errored},
-		{json.Number(""), Errored}, {struct{}{}, Errored}, {nil, Errored}, {[]string{"0.7"}, Errored},
+		{0.7, Held},
+		{float32(0.7), Held},
+		{json.Number("0.70"), Held},
+		{json.Number("7e-1"), Held},
+		{1, False},
+		{int64(1), False},
+		{uint8(1), False},
+		{math.NaN(), Errored},
+		{math.Inf(1), Errored},
+		{math.Inf(-1), Errored},
+		{json.Number("NaN"), Errored},
+		{json.Number(""), Errored},
+		{struct{}{}, Errored},
+		{nil, Errored},
+		{[]string{"0.7"}, Errored},
 	} {
 		f := Facts{Metrics: map[string]any{"a": c.value, "b": 1.0}}
 		for _, that := range []string{"metrics.a == 0.7", "metrics.a >= 0.7 && metrics.a <= 0.7"} {

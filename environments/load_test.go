@@ -38,8 +38,10 @@ func TestLoadReadsTheWholeExample(t *testing.T) {
 		Artifact: &Artifact{
 			Notebooks: Notebooks{From: "notebooks", Include: []string{"**/*.py", "**/*.ipynb", "**/*.sql"}, Exclude: []string{"scratch/**"}},
 			Config:    Config{From: "conf"},
-			Models: []Model{{Label: "SparkModel", Registry: "shared", Version: "trained",
-				Train: &Train{Environment: "dev", Notebook: "train-Spark-model", Compute: "ml"}}},
+			Models: []Model{{
+				Label: "SparkModel", Registry: "shared", Version: "trained",
+				Train: &Train{Environment: "dev", Notebook: "train-Spark-model", Compute: "ml"},
+			}},
 		},
 		Workspaces: []Workspace{
 			{Name: "dev", Host: "https://adb-1.1.azuredatabricks.net"},
@@ -47,10 +49,14 @@ func TestLoadReadsTheWholeExample(t *testing.T) {
 			{Name: "prod", Auth: &Auth{Kind: "azure-pipelines"}}, // neither variable nor environment is set
 			{Name: "registry", Host: "https://adb-4.4.azuredatabricks.net"},
 		},
-		Registries: []Registry{{Name: "shared", Kind: "workspace", Workspace: "registry",
-			Remote: &Remote{Label: "rmr", Scope: "rmr", Prefix: "rmr", Token: "keyvault://mlkv/registry-token"}}},
-		Computes: []Compute{{Name: "ml", SparkVersion: "15.4.x-cpu-ml-scala2.12", NodeType: "Standard_DS3_v2",
-			Autoscale: &Autoscale{1, 4}, Libraries: []string{"pypi:mlflow==2.16.2"}}},
+		Registries: []Registry{{
+			Name: "shared", Kind: "workspace", Workspace: "registry",
+			Remote: &Remote{Label: "rmr", Scope: "rmr", Prefix: "rmr", Token: "keyvault://mlkv/registry-token"},
+		}},
+		Computes: []Compute{{
+			Name: "ml", SparkVersion: "15.4.x-cpu-ml-scala2.12", NodeType: "Standard_DS3_v2",
+			Autoscale: &Autoscale{1, 4}, Libraries: []string{"pypi:mlflow==2.16.2"},
+		}},
 		Environments: []Environment{
 			{Name: "dev", Workspace: "dev", Path: "/Shared/diabetes"},
 			{
@@ -160,8 +166,10 @@ barge.hcl:41: environment variable SC_PROD is not set (set SC_PROD where barge r
 
 	given := Options{Vars: map[string]string{"prod_host": "https://ADB-3.3.azuredatabricks.net/"}, Getenv: env(map[string]string{"SC_PROD": "sc"})}
 	w, diags := mustLoad(t, "testdata/diabetes", given).Workspace("prod")
-	whole := &Workspace{Name: "prod", Host: "https://adb-3.3.azuredatabricks.net",
-		Auth: &Auth{Kind: "azure-pipelines", Settings: map[string]string{"service_connection": "sc"}}}
+	whole := &Workspace{
+		Name: "prod", Host: "https://adb-3.3.azuredatabricks.net",
+		Auth: &Auth{Kind: "azure-pipelines", Settings: map[string]string{"service_connection": "sc"}},
+	}
 	if diff := cmp.Diff(whole, w); diff != "" || len(diags) > 0 {
 		t.Error(diags, diff)
 	}
@@ -405,7 +413,7 @@ func TestNothingUnknownGetsLost(t *testing.T) {
 	for _, expr := range []string{
 		`var.x`, `"a${var.x}"`, `upper(var.x)`, `format("%s-%d", var.x, 1)`, `join(",", [var.x, "b"])`, `split(",", var.x)[0]`,
 		`var.x == "a" ? "b" : "c"`, `var.x != null && true ? "b" : "c"`, `[var.x][0]`, `{ a = var.x }.a`, `[for v in [var.x] : v][0]`,
-		`[{ a = var.x }][*].a[0]`, `coalesce(var.x, "b")`, `lookup({ a = "b" }, var.x, "c")`, `merge({ a = var.x }, { b = "c" }).a`, `local.y`,
+		`join(",", [{ a = var.x }][*].a)`, `coalesce(var.x, "b")`, `lookup({ a = "b" }, var.x, "c")`, `merge({ a = var.x }, { b = "c" }).a`, `local.y`,
 		`replace("abc", var.x, "d")`, `length(split(",", var.x)) > 0 ? "b" : "c"`, `contains([var.x], "a") ? "b" : "c"`, `concat([var.x], ["b"])[0]`,
 		`"%{ if var.x == "a" }b%{ endif }"`, `keys({ (var.x) = "b" })[0]`, `trimspace(" ${var.x} ")`, `sort(["b", var.x])[0]`,
 	} {
