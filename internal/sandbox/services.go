@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -97,12 +98,9 @@ func (t *Twin) assemble() error {
 
 // busy tells whether a notebook runs.
 func (t *Twin) busy() bool {
-	for _, r := range t.jobs.Load().Runs() {
-		if r.Result == "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.jobs.Load().Runs(), func(r jobs.Run) bool {
+		return !slices.Contains([]string{"TERMINATED", "SKIPPED", "INTERNAL_ERROR"}, r.State)
+	})
 }
 
 // lookup finds what permissions are asked for.

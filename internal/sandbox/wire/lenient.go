@@ -28,13 +28,13 @@ type Int int64
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (i *Int) UnmarshalJSON(raw []byte) error {
+	if string(raw) == "null" {
+		*i = 0
+		return nil
+	}
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
 		text = string(raw)
-	}
-	if text == "null" {
-		*i = 0
-		return nil
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {

@@ -155,10 +155,14 @@ func tooLarge(size, limit int64) error {
 func (t *Tree) receive(r io.Reader, limit int64) (*spooled, error) {
 	s, err := t.objects.spool(r, limit)
 	if e, ok := errors.AsType[errTooLarge](err); ok {
+		drain(r)
 		return nil, tooLarge(e.size, e.limit)
 	}
 	return s, err
 }
+
+// drain takes in the rest of what is refused: a client that cannot send it all may never read the answer.
+func drain(r io.Reader) { _, _ = io.Copy(io.Discard, io.LimitReader(r, 2*maxMultipart)) }
 
 func (t *Tree) serveImport(r *http.Request) (any, error) {
 	read := t.readJSON
@@ -194,6 +198,7 @@ func (t *Tree) readJSON(r *http.Request) (write, error) {
 		Overwrite wire.Bool `json:"overwrite"`
 	}
 	if r.ContentLength > 2*maxNotebook {
+		drain(r.Body)
 		return write{}, tooLarge(r.ContentLength/4*3, maxNotebook)
 	}
 	if err := wire.Decode(r, &body); err != nil {
