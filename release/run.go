@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"slices"
@@ -69,6 +70,10 @@ func (p *place) runOnce(ctx context.Context, o effects.Order) (gates.Run, error)
 	out, err := p.site.Await(ctx, run, func(page string) { p.Note("  running %s: %s", o.Name, page) })
 	return answered(out), err
 }
+
+// runOfItsOwn is a token that nobody shares: the run is asked for by hand, and asked for again is another one. A call
+// that is repeated for want of an answer repeats the token.
+func runOfItsOwn(what string) string { return gates.Token(what, rand.Text(), 1) }
 
 // sorted are the keys of a map, sorted.
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -41,8 +41,7 @@ func (w *World) Score(ctx context.Context, environment, only string) (*Scored, e
 		if number == 0 {
 			return done, fmt.Errorf("starting score %s: the ledger of %s knows no job of it", score.Name, environment)
 		}
-		token := gates.Token(s.Champion.Plan, "score by hand:"+score.Name+":"+p.book.By().Random, 1)
-		run, err := p.site.StartJob(ctx, number, token)
+		run, err := p.site.StartJob(ctx, number, runOfItsOwn("score "+score.Name))
 		if err != nil {
 			return done, fmt.Errorf("starting score %s: %w", score.Name, err)
 		}

@@ -138,9 +138,8 @@ func (p *place) trainingTask(folder *effects.Folder, e *environments.Environment
 	if err != nil {
 		return effects.Task{}, err
 	}
-	// Each training is a run of its own: repeating one is asked for, never an accident of a token.
 	training := gates.Training{
-		Environment: p.name, Run: gates.Token(folder.Path, "train:"+model.Label+":"+p.book.By().Random, 1), Config: config,
+		Environment: p.name, Run: runOfItsOwn("train " + model.Label), Config: config,
 		Models: map[string]gates.Registered{model.Label: {Name: model.RegisteredName(), Registry: r.URI()}},
 	}
 	widgets := maps.Clone(model.Train.Parameters)
