@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -272,24 +273,26 @@ func TestWhatIsKeptAndWhatIsReset(t *testing.T) {
 func TestATakenPort(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := startWith(t, config(dir, "dev"))
-	url := s.Twin("dev").URL
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", strings.TrimPrefix(url, "http://"))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	home := filepath.Join(dir, "twins", "dev")
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, "twin.json"), []byte(`{"workspace_id":5,"port":`+port+`}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	var said bytes.Buffer
 	c := config(dir)
 	c.Progress = &said
 	twin := startWith(t, c).Twin("dev")
-	if twin.URL == url {
-		t.Errorf("serves at %s, which is taken", url)
+	if strings.HasSuffix(twin.URL, ":"+port) {
+		t.Errorf("serves at %s, which is taken", twin.URL)
 	}
-	_, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "http://"))
 	same(t, "said", said.String(), "port "+port+" of workspace dev is taken; it gets another\n")
 	same(t, "serves", call(t, twin, "GET /api/2.0/secrets/scopes/list", ""), `200 {}`)
 }

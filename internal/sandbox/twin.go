@@ -36,6 +36,7 @@ type Twin struct {
 
 	owner   *Sandbox
 	server  *http.Server
+	served  chan struct{} // closed when the server has ended
 	control *wire.Mux
 	calls   calls
 	faults  faults
@@ -78,7 +79,7 @@ func knownTwins(dir string) ([]string, error) {
 }
 
 func (s *Sandbox) open(ctx context.Context, name string) (*Twin, error) {
-	t := &Twin{Name: name, Dir: twinDir(s.config.Dir, name), owner: s}
+	t := &Twin{Name: name, Dir: twinDir(s.config.Dir, name), owner: s, served: make(chan struct{})}
 	if err := os.MkdirAll(t.Dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -104,7 +105,10 @@ func (s *Sandbox) open(ctx context.Context, name string) (*Twin, error) {
 	}
 	t.control = t.controls()
 	t.server = &http.Server{Handler: t, ReadHeaderTimeout: time.Minute, ErrorLog: quiet}
-	go func() { _ = t.server.Serve(listener) }() // ends with Close, its only error
+	go func() {
+		defer close(t.served)
+		_ = t.server.Serve(listener) // its only error is that it was closed
+	}()
 	return t, nil
 }
 
@@ -134,10 +138,13 @@ func (t *Twin) ownToken() error {
 func (t *Twin) listen(ctx context.Context) (net.Listener, error) {
 	var config net.ListenConfig
 	if old := t.identity.Port; old != 0 {
-		l, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(old)))
-		if err == nil {
-			t.at(old)
-			return l, nil
+		for range 10 { // one who is just ending may still have it
+			l, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(old)))
+			if err == nil {
+				t.at(old)
+				return l, nil
+			}
+			time.Sleep(50 * time.Millisecond)
 		}
 		fmt.Fprintf(t.owner.config.Progress, "port %d of workspace %s is taken; it gets another\n", old, t.Name)
 	}
@@ -216,6 +223,7 @@ func (t *Twin) close() error {
 		if t.server.Shutdown(ctx) != nil { // a call that hangs
 			t.closed = errors.Join(t.closed, t.server.Close())
 		}
+		<-t.served // from here on the port is free
 	})
 	return t.closed
 }

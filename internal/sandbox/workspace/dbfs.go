@@ -71,9 +71,7 @@ func (t *Tree) dbfsRoutes(m *wire.Mux) {
 	m.JSON("POST /api/2.0/dbfs/delete", t.dbfsDelete)
 	m.JSON("POST /api/2.0/dbfs/mkdirs", t.dbfsMkdirs)
 	m.JSON("POST /api/2.0/dbfs/move", t.dbfsMove)
-	m.Handle("GET /dbfs/{path...}", http.HandlerFunc(t.dbfsDownload))
-	m.JSON("POST /dbfs/{path...}", t.dbfsUpload)
-	m.JSON("PUT /dbfs/{path...}", t.dbfsUpload)
+	t.rawRoutes(m)
 }
 
 // cleanDBFS gives the one true path of dbfs:/x and /x.
@@ -404,36 +402,4 @@ func (t *Tree) dbfsMove(r *http.Request) (any, error) {
 		return nil, dbfsExists(path.Dir(to))
 	}
 	return nil, t.dbfs.rename(from, to)
-}
-
-// dbfsUpload is what mlflow sends: the raw content to /dbfs/<path>, which it may send again.
-func (t *Tree) dbfsUpload(r *http.Request) (any, error) {
-	return nil, t.dbfsWrite("/"+r.PathValue("path"), r.Body, maxRawDBFS, true)
-}
-
-func (t *Tree) dbfsDownload(w http.ResponseWriter, r *http.Request) {
-	p, err := cleanDBFS("/" + r.PathValue("path"))
-	if err != nil {
-		wire.Fail(w, err)
-		return
-	}
-	if !t.dbfs.send(w, r, p) {
-		wire.Fail(w, dbfsAbsent(p))
-	}
-}
-
-// send answers with a file's bytes, honouring Range and the conditions on time; false means there is no such file.
-func (a *area) send(w http.ResponseWriter, r *http.Request, name string) bool {
-	info := a.stat(name)
-	if info == nil || info.IsDir() {
-		return false
-	}
-	f, err := a.open(name)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	w.Header().Set("Content-Type", "application/octet-stream")
-	http.ServeContent(w, r, "", info.ModTime(), f)
-	return true
 }
