@@ -187,14 +187,22 @@ func TestErrors(t *testing.T) {
 		definite bool
 		want     string // after "making folder /Barge in workspace prod (HOST): "
 	}{
-		{"401", says(401, "UNAUTHENTICATED", "Invalid access token."), ErrUnauthenticated, nil, true,
-			`401 UNAUTHENTICATED: Invalid access token.; the token is not valid there: check the auth block of workspace "prod", and that the identity is a member of it`},
-		{"403", says(403, "PERMISSION_DENIED", "User does not have permission."), ErrForbidden, nil, true,
-			"403 PERMISSION_DENIED: User does not have permission.; ask an admin of the workspace for the right"},
-		{"403 of a full folder", says(403, "MAX_CHILD_NODE_SIZE_EXCEEDED", "The folder has too many children."), nil, ErrForbidden, true,
-			"403 MAX_CHILD_NODE_SIZE_EXCEEDED: The folder has too many children.; the folder is full: remove old releases"},
-		{"404", says(404, "RESOURCE_DOES_NOT_EXIST", "Path (/x) doesn't exist."), fs.ErrNotExist, nil, true,
-			"404 RESOURCE_DOES_NOT_EXIST: Path (/x) doesn't exist."},
+		{
+			"401", says(401, "UNAUTHENTICATED", "Invalid access token."), ErrUnauthenticated, nil, true,
+			`401 UNAUTHENTICATED: Invalid access token.; the token is not valid there: check the auth block of workspace "prod", and that the identity is a member of it`,
+		},
+		{
+			"403", says(403, "PERMISSION_DENIED", "User does not have permission."), ErrForbidden, nil, true,
+			"403 PERMISSION_DENIED: User does not have permission.; ask an admin of the workspace for the right",
+		},
+		{
+			"403 of a full folder", says(403, "MAX_CHILD_NODE_SIZE_EXCEEDED", "The folder has too many children."), nil, ErrForbidden, true,
+			"403 MAX_CHILD_NODE_SIZE_EXCEEDED: The folder has too many children.; the folder is full: remove old releases",
+		},
+		{
+			"404", says(404, "RESOURCE_DOES_NOT_EXIST", "Path (/x) doesn't exist."), fs.ErrNotExist, nil, true,
+			"404 RESOURCE_DOES_NOT_EXIST: Path (/x) doesn't exist.",
+		},
 		{"404 of a route", says(404, "ENDPOINT_NOT_FOUND", "No API found."), nil, fs.ErrNotExist, true, "404 ENDPOINT_NOT_FOUND: No API found."},
 		{"409 without a code", says(409, "", "File already exists"), fs.ErrExist, nil, true, "409: File already exists"},
 		{"409 of racers", says(409, "ALREADY_EXISTS", "Node with name x already exists"), fs.ErrExist, nil, true, "409 ALREADY_EXISTS: Node with name x already exists"},
@@ -202,14 +210,16 @@ func TestErrors(t *testing.T) {
 		{"400 exists, without a code", says(400, "", "Path (/x) already exists."), fs.ErrExist, nil, true, "400: Path (/x) already exists."},
 		{"409 of something else", says(409, "RESOURCE_CONFLICT", "busy"), nil, fs.ErrExist, true, "409 RESOURCE_CONFLICT: busy"},
 		{"500", says(500, "INTERNAL_ERROR", "oops"), nil, nil, false, "500 INTERNAL_ERROR: oops"},
-		{"an empty body", func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(502); return true }, nil, nil, false, "502: Bad Gateway"},
+		{"an empty body", func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusBadGateway); return true }, nil, nil, false, "502: Bad Gateway"},
 		{"a page in place of an error", page(403), ErrForbidden, nil, true, "403: the answer is a page, not JSON: a proxy or a login page may stand in between"},
 		{"a redirect to a login page", func(w http.ResponseWriter, r *http.Request) bool {
 			http.Redirect(w, r, "/login.html?session=secret", http.StatusFound)
 			return true
 		}, nil, nil, true, "302: the host sends to HOST/login.html: is it the address of a workspace? A login page or a proxy may stand in between"},
-		{"a closed connection", func(w http.ResponseWriter, _ *http.Request) bool { hangUp(w); return true }, nil, nil, false,
-			"host ADDR closed the connection without an answer"},
+		{
+			"a closed connection", func(w http.ResponseWriter, _ *http.Request) bool { hangUp(w); return true }, nil, nil, false,
+			"host ADDR closed the connection without an answer",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := newFake(t)

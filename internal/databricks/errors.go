@@ -19,11 +19,11 @@ var (
 	ErrForbidden       = errors.New("no permission")
 )
 
-// Unreachable and Unanswered are the transport's, and mean what they mean there.
-type (
-	Unreachable = transport.Unreachable
-	Unanswered  = transport.Unanswered
-)
+// Unreachable is the transport's: nothing was sent.
+type Unreachable = transport.Unreachable
+
+// Unanswered is the transport's: what was sent may have taken effect.
+type Unanswered = transport.Unanswered
 
 // Error is a call that did not do what it should. Status is 0 when no answer came.
 type Error struct {

@@ -198,21 +198,36 @@ func TestTaskSettings(t *testing.T) {
 		want string
 		err  string
 	}{
-		{"a cluster that grows", Task{Key: "score", Notebook: "/n", Compute: Compute{SparkVersion: "15.4.x", NodeType: "D3", MinWorkers: 1, MaxWorkers: 4, Policy: "p", Env: map[string]string{"A": "b"}}, Libraries: []string{"pypi:mlflow==2.16.2", "maven:a:b:1", "whl:/Volumes/x.whl"}},
+		{
+			"a cluster that grows",
+			Task{Key: "score", Notebook: "/n", Compute: Compute{SparkVersion: "15.4.x", NodeType: "D3", MinWorkers: 1, MaxWorkers: 4, Policy: "p", Env: map[string]string{"A": "b"}}, Libraries: []string{"pypi:mlflow==2.16.2", "maven:a:b:1", "whl:/Volumes/x.whl"}},
 			`{"tasks":[{"libraries":[{"pypi":{"package":"mlflow==2.16.2"}},{"maven":{"coordinates":"a:b:1"}},{"whl":"/Volumes/x.whl"}],` +
 				`"new_cluster":{"autoscale":{"max_workers":4,"min_workers":1},"node_type_id":"D3","policy_id":"p","spark_env_vars":{"A":"b"},"spark_version":"15.4.x"},` +
-				`"notebook_task":{"notebook_path":"/n","source":"WORKSPACE"},"task_key":"score"}]}`, ""},
-		{"one machine", Task{Notebook: "/n", Compute: Compute{SparkVersion: "15.4.x", NodeType: "D3"}},
+				`"notebook_task":{"notebook_path":"/n","source":"WORKSPACE"},"task_key":"score"}]}`, "",
+		},
+		{
+			"one machine",
+			Task{Notebook: "/n", Compute: Compute{SparkVersion: "15.4.x", NodeType: "D3"}},
 			`{"tasks":[{"new_cluster":{"custom_tags":{"ResourceClass":"SingleNode"},"node_type_id":"D3","num_workers":0,` +
 				`"spark_conf":{"spark.databricks.cluster.profile":"singleNode","spark.master":"local[*]"},"spark_version":"15.4.x"},` +
-				`"notebook_task":{"notebook_path":"/n","source":"WORKSPACE"},"task_key":"main"}]}`, ""},
-		{"workers", Task{Notebook: "/n", Compute: Compute{SparkVersion: "15.4.x", Workers: 2}},
-			`{"tasks":[{"new_cluster":{"num_workers":2,"spark_version":"15.4.x"},"notebook_task":{"notebook_path":"/n","source":"WORKSPACE"},"task_key":"main"}]}`, ""},
-		{"serverless", Task{Notebook: "/n", Compute: Compute{Serverless: true}, Libraries: []string{"pypi:mlflow", "requirements:/Workspace/r.txt"}},
+				`"notebook_task":{"notebook_path":"/n","source":"WORKSPACE"},"task_key":"main"}]}`, "",
+		},
+		{
+			"workers",
+			Task{Notebook: "/n", Compute: Compute{SparkVersion: "15.4.x", Workers: 2}},
+			`{"tasks":[{"new_cluster":{"num_workers":2,"spark_version":"15.4.x"},"notebook_task":{"notebook_path":"/n","source":"WORKSPACE"},"task_key":"main"}]}`, "",
+		},
+		{
+			"serverless",
+			Task{Notebook: "/n", Compute: Compute{Serverless: true}, Libraries: []string{"pypi:mlflow", "requirements:/Workspace/r.txt"}},
 			`{"environments":[{"environment_key":"main","spec":{"dependencies":["mlflow","-r /Workspace/r.txt"],"environment_version":"2"}}],` +
-				`"tasks":[{"environment_key":"main","notebook_task":{"notebook_path":"/n","source":"WORKSPACE"},"task_key":"main"}]}`, ""},
-		{"serverless, bare", Task{Notebook: "/n", Compute: Compute{Serverless: true}},
-			`{"tasks":[{"notebook_task":{"notebook_path":"/n","source":"WORKSPACE"},"task_key":"main"}]}`, ""},
+				`"tasks":[{"environment_key":"main","notebook_task":{"notebook_path":"/n","source":"WORKSPACE"},"task_key":"main"}]}`, "",
+		},
+		{
+			"serverless, bare",
+			Task{Notebook: "/n", Compute: Compute{Serverless: true}},
+			`{"tasks":[{"notebook_task":{"notebook_path":"/n","source":"WORKSPACE"},"task_key":"main"}]}`, "",
+		},
 		{"a library of no kind", Task{Libraries: []string{"mlflow"}}, "", `library "mlflow": write KIND:WHAT`},
 		{"a library that serverless lacks", Task{Compute: Compute{Serverless: true}, Libraries: []string{"maven:a:b:1"}}, "", "serverless compute takes"},
 	} {

@@ -146,8 +146,10 @@ func (w *Workspace) Download(ctx context.Context, address string, header http.He
 	}
 	if resp.StatusCode != http.StatusOK {
 		_ = resp.Body.Close()
-		return nil, 0, &Error{Doing: "downloading from " + r.URL.Host, Host: w.o.Host, Workspace: w.o.Name, Status: resp.StatusCode,
-			Message: "the signed address was answered with " + resp.Status}
+		return nil, 0, &Error{
+			Doing: "downloading from " + r.URL.Host, Host: w.o.Host, Workspace: w.o.Name, Status: resp.StatusCode,
+			Message: "the signed address was answered with " + resp.Status,
+		}
 	}
 	return resp.Body, resp.ContentLength, nil
 }

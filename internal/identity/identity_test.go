@@ -103,20 +103,39 @@ func TestWhatIsMissing(t *testing.T) {
 		want string
 	}{
 		{"token", environments.Auth{Kind: "token", Token: "env:TOKEN"}, nil, `auth "token": resolving secret env:TOKEN: environment variable TOKEN is not set`},
-		{"service connection", environments.Auth{Kind: "azure-pipelines"}, nil,
-			`auth "azure-pipelines": service_connection is missing: write it in the auth block or set AZURESUBSCRIPTION_SERVICE_CONNECTION_ID`},
-		{"pipeline's token", environments.Auth{Kind: "azure-pipelines", Settings: map[string]string{"service_connection": "s", "tenant_id": "t", "client_id": "c"}}, nil,
+		{
+			"service connection",
+			environments.Auth{Kind: "azure-pipelines"},
+			nil,
+			`auth "azure-pipelines": service_connection is missing: write it in the auth block or set AZURESUBSCRIPTION_SERVICE_CONNECTION_ID`,
+		},
+		{
+			"pipeline's token",
+			environments.Auth{Kind: "azure-pipelines", Settings: map[string]string{"service_connection": "s", "tenant_id": "t", "client_id": "c"}},
+			nil,
 			`auth "azure-pipelines": resolving secret env:SYSTEM_ACCESSTOKEN: environment variable SYSTEM_ACCESSTOKEN is not set; ` +
-				`Azure Pipelines hands it only to a step that maps it: env: { SYSTEM_ACCESSTOKEN: $(System.AccessToken) }`},
-		{"pipeline", environments.Auth{Kind: "azure-pipelines", Settings: map[string]string{"service_connection": "s"}},
+				`Azure Pipelines hands it only to a step that maps it: env: { SYSTEM_ACCESSTOKEN: $(System.AccessToken) }`,
+		},
+		{
+			"pipeline",
+			environments.Auth{Kind: "azure-pipelines", Settings: map[string]string{"service_connection": "s"}},
 			env{"AZURESUBSCRIPTION_TENANT_ID": "t", "AZURESUBSCRIPTION_CLIENT_ID": "c", "SYSTEM_ACCESSTOKEN": "long enough"},
-			`auth "azure-pipelines": environment variable SYSTEM_OIDCREQUESTURI is not set: this kind works in a job of Azure Pipelines alone`},
+			`auth "azure-pipelines": environment variable SYSTEM_OIDCREQUESTURI is not set: this kind works in a job of Azure Pipelines alone`,
+		},
 		{"client secret", environments.Auth{Kind: "client-secret", Settings: map[string]string{"tenant_id": "t", "client_id": "c"}}, nil, `auth "client-secret": client_secret is missing`},
 		{"tenant", environments.Auth{Kind: "workload-identity"}, nil, `auth "workload-identity": tenant_id is missing: write it in the auth block or set AZURE_TENANT_ID`},
-		{"federated token", environments.Auth{Kind: "workload-identity", Settings: map[string]string{"tenant_id": "t", "client_id": "c"}}, nil,
-			`auth "workload-identity": token_file is missing: write it in the auth block or set AZURE_FEDERATED_TOKEN_FILE`},
-		{"client", environments.Auth{Kind: "github-oidc", Settings: map[string]string{"tenant_id": "t"}}, nil,
-			`auth "github-oidc": client_id is missing: write it in the auth block or set AZURE_CLIENT_ID`},
+		{
+			"federated token",
+			environments.Auth{Kind: "workload-identity", Settings: map[string]string{"tenant_id": "t", "client_id": "c"}},
+			nil,
+			`auth "workload-identity": token_file is missing: write it in the auth block or set AZURE_FEDERATED_TOKEN_FILE`,
+		},
+		{
+			"client",
+			environments.Auth{Kind: "github-oidc", Settings: map[string]string{"tenant_id": "t"}},
+			nil,
+			`auth "github-oidc": client_id is missing: write it in the auth block or set AZURE_CLIENT_ID`,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c, err := New(Options{Getenv: tc.env.get}).For(&tc.auth)

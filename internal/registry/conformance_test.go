@@ -56,7 +56,7 @@ var one = map[string]string{"MLmodel": "flavors: {}\n"}
 func conform(t *testing.T, fresh func(*testing.T) kept) {
 	cases := []struct {
 		name string
-		test func(*testing.T, context.Context, kept)
+		test func(*testing.T, kept)
 	}{
 		{"resolve", conformResolve},
 		{"resolve what is not there", conformMissing},
@@ -70,12 +70,13 @@ func conform(t *testing.T, fresh func(*testing.T) kept) {
 		t.Run(c.name, func(t *testing.T) {
 			k := fresh(t)
 			k.model("m")
-			c.test(t, t.Context(), k)
+			c.test(t, k)
 		})
 	}
 }
 
-func conformResolve(t *testing.T, ctx context.Context, k kept) {
+func conformResolve(t *testing.T, k kept) {
+	ctx := t.Context()
 	k.register("m", one, map[string]string{"barge.training": "sha256:a"}, "")
 	k.register("m", one, map[string]string{"barge.training": "sha256:a", "odd": "a='b' \"c\""}, "")
 	k.register("m", one, map[string]string{"barge.training": "sha256:b"}, "")
@@ -98,7 +99,8 @@ func conformResolve(t *testing.T, ctx context.Context, k kept) {
 	}
 }
 
-func conformMissing(t *testing.T, ctx context.Context, k kept) {
+func conformMissing(t *testing.T, k kept) {
+	ctx := t.Context()
 	for _, selector := range []string{"1", "latest", k.slots[0], "tag:a=b"} {
 		if v, err := k.Resolve(ctx, "m", selector); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s of a model without versions: %+v, %v; want ErrNotExist", selector, v, err)
@@ -121,7 +123,8 @@ func conformMissing(t *testing.T, ctx context.Context, k kept) {
 	}
 }
 
-func conformFiles(t *testing.T, ctx context.Context, k kept) {
+func conformFiles(t *testing.T, k kept) {
+	ctx := t.Context()
 	files := map[string]string{
 		"MLmodel": "flavors: {}\n", "data/model.pkl": "\x00\x01binary\xff", "data/deep/er/x y ü.txt": "text", "empty": "",
 		"registered_model_meta": "made by the registry",
@@ -169,7 +172,8 @@ func conformFiles(t *testing.T, ctx context.Context, k kept) {
 	}
 }
 
-func conformAssign(t *testing.T, ctx context.Context, k kept) {
+func conformAssign(t *testing.T, k kept) {
+	ctx := t.Context()
 	for range 3 {
 		k.register("m", one, nil, "")
 	}
@@ -214,7 +218,8 @@ func conformAssign(t *testing.T, ctx context.Context, k kept) {
 	}
 }
 
-func conformTags(t *testing.T, ctx context.Context, k kept) {
+func conformTags(t *testing.T, k kept) {
+	ctx := t.Context()
 	k.register("m", one, map[string]string{"kept": "yes", "changed": "1"}, "")
 	v, err := k.Resolve(ctx, "m", "1")
 	if err != nil {
@@ -231,7 +236,8 @@ func conformTags(t *testing.T, ctx context.Context, k kept) {
 	}
 }
 
-func conformModelTags(t *testing.T, ctx context.Context, k kept) {
+func conformModelTags(t *testing.T, k kept) {
+	ctx := t.Context()
 	for _, step := range []struct{ set, want map[string]string }{
 		{map[string]string{"barge.env.prod": "1", "barge.project": "diabetes"}, map[string]string{"barge.env.prod": "1", "barge.project": "diabetes"}},
 		{map[string]string{"barge.env.prod": "2"}, map[string]string{"barge.env.prod": "2", "barge.project": "diabetes"}},
@@ -248,7 +254,8 @@ func conformModelTags(t *testing.T, ctx context.Context, k kept) {
 	}
 }
 
-func conformMetrics(t *testing.T, ctx context.Context, k kept) {
+func conformMetrics(t *testing.T, k kept) {
+	ctx := t.Context()
 	run := k.run(map[string]any{"accuracy": 0.7, "val/auc": 1e-9})
 	k.register("m", one, nil, run)
 	k.register("m", one, nil, "")

@@ -92,7 +92,7 @@ func Digest(ctx context.Context, files iter.Seq2[File, error]) (Sums, error) {
 func Fold(files []Sum) string {
 	h := sha256.New()
 	for _, f := range files {
-		fmt.Fprintf(h, "%s %s\x00%s\n", mode, f.Path, f.SHA256)
+		_, _ = fmt.Fprintf(h, "%s %s\x00%s\n", mode, f.Path, f.SHA256) // a hash never fails
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
@@ -102,7 +102,7 @@ func sumOf(ctx context.Context, f File) (Sum, error) {
 	if err != nil {
 		return Sum{}, err
 	}
-	defer body.Close()
+	defer func() { _ = body.Close() }()
 	h := sha256.New()
 	n, err := io.Copy(h, body)
 	if err != nil {

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -87,7 +88,7 @@ func (b *watched) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err == nil {
 		b.w.touch()
-	} else if err != io.EOF && b.last {
+	} else if b.last && !errors.Is(err, io.EOF) {
 		switch {
 		case b.ctx.Err() != nil:
 			err = fmt.Errorf("reading the answer of %s: %w", b.host, b.ctx.Err())

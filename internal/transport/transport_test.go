@@ -157,8 +157,10 @@ func TestWaits(t *testing.T) {
 		{"longer each time", status(503), []time.Duration{375 * time.Millisecond, 750 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second, 6 * time.Second}},
 		{"as long as asked", status(429, "Retry-After", "7"), []time.Duration{7 * time.Second, 7 * time.Second, 7 * time.Second, 7 * time.Second, 7 * time.Second}},
 		{"never less than its own", status(429, "Retry-After", "0"), []time.Duration{375 * time.Millisecond, 750 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second, 6 * time.Second}},
-		{"until a date, but no longer than a minute", func(w http.ResponseWriter, r *http.Request) { status(503, "Retry-After", date)(w, r) },
-			[]time.Duration{time.Minute, 30 * time.Second, 1500 * time.Millisecond, 3 * time.Second, 6 * time.Second}},
+		{
+			"until a date, but no longer than a minute", func(w http.ResponseWriter, r *http.Request) { status(503, "Retry-After", date)(w, r) },
+			[]time.Duration{time.Minute, 30 * time.Second, 1500 * time.Millisecond, 3 * time.Second, 6 * time.Second},
+		},
 		{"nonsense is not heard", status(429, "Retry-After", "soon"), []time.Duration{375 * time.Millisecond, 750 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second, 6 * time.Second}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -190,9 +192,9 @@ func TestNoWaitPastTheDeadline(t *testing.T) {
 	}})}
 	ctx, cancel := context.WithDeadline(t.Context(), now.Add(40*time.Second))
 	defer cancel()
-	r, _ := http.NewRequestWithContext(ctx, "GET", server.URL, nil)
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
 	resp, err := client.Do(r)
-	if err != nil || resp.StatusCode != 429 || len(s.seen()) != 1 {
+	if err != nil || resp.StatusCode != http.StatusTooManyRequests || len(s.seen()) != 1 {
 		t.Fatalf("%v, %v after %d requests; want the 429 of the only one", resp, err, len(s.seen()))
 	}
 }
@@ -205,7 +207,7 @@ func TestCancelledWhileWaiting(t *testing.T) {
 		cancel()
 		return Sleep(ctx, d)
 	}})}
-	r, _ := http.NewRequestWithContext(ctx, "GET", server.URL, nil)
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
 	if _, err := client.Do(r); !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v, want that of the context", err)
 	}
@@ -249,7 +251,7 @@ func TestUnreachable(t *testing.T) {
 			c := newClock()
 			began := c.Now()
 			// Once: what was never sent may be sent again.
-			r, _ := http.NewRequestWithContext(With(t.Context(), Once), "POST", tc.url, strings.NewReader("x"))
+			r, _ := http.NewRequestWithContext(With(t.Context(), Once), http.MethodPost, tc.url, strings.NewReader("x"))
 			_, err := (&http.Client{Transport: New(Options{Base: tc.base, Now: c.Now, Sleep: c.Sleep})}).Do(r)
 			var unreachable *Unreachable
 			if !errors.As(err, &unreachable) {
@@ -353,7 +355,7 @@ func TestReport(t *testing.T) {
 		Report: func(l string) { lines = append(lines, l) }, Redactor: redactor,
 		Now: c.Now, Sleep: c.Sleep, Jitter: func() float64 { return 0 },
 	})}
-	r, _ := http.NewRequest("GET", server.URL+"/of/dapi-secret?sig=hidden", nil)
+	r, _ := http.NewRequest(http.MethodGet, server.URL+"/of/dapi-secret?sig=hidden", nil)
 	r.Header.Set("Authorization", "Bearer hidden")
 	if _, err := client.Do(r); err != nil {
 		t.Fatal(err)
@@ -369,9 +371,9 @@ func TestBodyThatIsGone(t *testing.T) {
 	s := &script{answers: []http.HandlerFunc{status(503), status(200)}}
 	server := httptest.NewServer(s)
 	defer server.Close()
-	r, _ := http.NewRequestWithContext(With(t.Context(), Safe), "PUT", server.URL, io.MultiReader(bytes.NewReader([]byte("x"))))
+	r, _ := http.NewRequestWithContext(With(t.Context(), Safe), http.MethodPut, server.URL, io.MultiReader(bytes.NewReader([]byte("x"))))
 	resp, err := (&http.Client{Transport: New(Options{Sleep: newClock().Sleep})}).Do(r)
-	if err != nil || resp.StatusCode != 503 || len(s.seen()) != 1 {
+	if err != nil || resp.StatusCode != http.StatusServiceUnavailable || len(s.seen()) != 1 {
 		t.Fatalf("%v, %v after %d", resp, err, len(s.seen()))
 	}
 }
