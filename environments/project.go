@@ -100,7 +100,7 @@ type Train struct {
 	Notebook    string            `json:"notebook"`
 	Compute     string            `json:"compute,omitempty"`
 	Parameters  map[string]string `json:"parameters,omitempty"`
-	Timeout     Duration          `json:"timeout,omitempty"` // see Timeout
+	Timeout     Duration          `json:"timeout,omitempty"` // see RunTimeout
 }
 
 // RunTimeout is how long a training may take, two hours unless the user wrote another.
@@ -115,7 +115,7 @@ type Workspace struct {
 
 // Auth is how barge signs in to a workspace.
 type Auth struct {
-	Kind     string            `json:"kind"` // one of AuthKinds
+	Kind     string            `json:"kind"` // "azure-cli", "azure-pipelines", "client-secret", "github-oidc", …
 	Settings map[string]string `json:"settings,omitempty"`
 	Token    SecretRef         `json:"token,omitempty"` // the kind's one secret
 }

@@ -151,14 +151,16 @@ var artifactBlock = &blockType{
 	},
 }
 
-// authKinds are the ways to sign in, with the settings that each understands; "!" marks those it needs.
+// authKinds are the ways to sign in, with the settings that each understands. "!" marks a secret that must be written;
+// a setting that is not may stand in the environment of the process, under the platform's own name.
 var authKinds = map[string][]string{
-	"azure-pipelines":   {"service_connection!", "tenant_id", "client_id", "token"},
 	"azure-cli":         {"tenant_id"},
-	"client-secret":     {"tenant_id!", "client_id!", "client_secret!"},
+	"azure-pipelines":   {"service_connection", "tenant_id", "client_id", "token"},
+	"client-secret":     {"tenant_id", "client_id", "client_secret!"},
+	"github-oidc":       {"tenant_id", "client_id"},
 	"managed-identity":  {"client_id"},
-	"workload-identity": {"tenant_id", "client_id", "token_file"},
 	"token":             {"token!"},
+	"workload-identity": {"tenant_id", "client_id", "token_file"},
 }
 
 var authBlock = &blockType{
