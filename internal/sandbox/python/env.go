@@ -2,8 +2,6 @@ package python
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +21,8 @@ const marker = ".complete"
 type Env struct {
 	Cache   string   // where environments are kept; "": barge/python in the user's cache directory
 	Environ []string // PATH, BARGE_PYTHON, HOME, proxies and pip's settings are read from it; nil: this process's
+
+	locked *requirements // nil: those that are embedded
 }
 
 // Interpreter is a Python that has the libraries of notebooks.
@@ -52,6 +52,9 @@ func (e Env) Ensure(ctx context.Context, progress io.Writer) (Interpreter, error
 		}
 		e.Cache = filepath.Join(cache, "barge", "python")
 	}
+	if e.locked == nil {
+		e.locked = &requirements{notebookRequirements, dataRequirements, uvRequirements}
+	}
 	found, err := findPython(ctx, e.Environ)
 	if err != nil {
 		return Interpreter{}, err
@@ -60,7 +63,7 @@ func (e Env) Ensure(ctx context.Context, progress io.Writer) (Interpreter, error
 	if err != nil {
 		return Interpreter{}, err
 	}
-	dir := filepath.Join(e.Cache, requirementsDigest()+"-"+found.Version+"-"+runtime.GOOS+"-"+found.Arch)
+	dir := filepath.Join(e.Cache, e.locked.digest()+"-"+found.Version+"-"+runtime.GOOS+"-"+found.Arch)
 	interpreter := Interpreter{
 		Python: filepath.Join(dir, "bin", "python"), Dir: dir, Version: found.Version,
 		cache: e.Cache, runner: run, environ: e.Environ,
@@ -83,14 +86,6 @@ func (e Env) Ensure(ctx context.Context, progress io.Writer) (Interpreter, error
 	}
 	steps.say("the Python environment is ready, after %s", time.Since(began).Round(time.Second))
 	return interpreter, nil
-}
-
-func requirementsDigest() string {
-	sum := sha256.New()
-	for _, file := range [][]byte{notebookRequirements, dataRequirements} {
-		fmt.Fprintf(sum, "%d\n%s", len(file), file)
-	}
-	return hex.EncodeToString(sum.Sum(nil))[:12]
 }
 
 // complete says whether the environment was made to its end, and the Python that it stands on is still there.

@@ -30,14 +30,7 @@ func TestWhatANotebookIsTold(t *testing.T) {
 		"BARGE_VAR_x=1", "PIP_INDEX_URL=https://user:word@index.example/simple", "LC_TIME=C.UTF-8", "HTTPS_PROXY=http://proxy:1",
 		"NO_PROXY=.example",
 	)
-	cold := &Runtime{interpreter: base}
-	warm := NewRuntime(base, t.TempDir())
-	t.Cleanup(func() {
-		if err := warm.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	for name, r := range map[string]*Runtime{"cold": cold, "warm": warm} {
+	for name, r := range map[string]*Runtime{"cold": {interpreter: base}, "warm": quickRuntime(t, base)} {
 		s := newStub(t, map[string]string{"/Shared/n": notebook(tellEnvironment)})
 		o := s.run(t, r, jobs.Attempt{NotebookPath: "/Shared/n", RunID: 77, JobID: 5, User: "me@x"})
 		var got told

@@ -22,7 +22,9 @@ type Runtime struct {
 
 // NewRuntime keeps its logs in dir.
 func NewRuntime(interpreter Interpreter, dir string) *Runtime {
-	return &Runtime{interpreter, &warmth{interpreter: interpreter, dir: dir, hosts: map[string]*warmHost{}}}
+	return &Runtime{interpreter, &warmth{
+		interpreter: interpreter, dir: dir, modules: loaded, hosts: map[string]*warmHost{},
+	}}
 }
 
 // Warm starts loading the libraries, which takes some ten seconds, in the background: the first notebook need not wait

@@ -56,7 +56,7 @@ func (m maker) make(ctx context.Context) error {
 	}
 	defer os.RemoveAll(files)
 	for name, content := range map[string][]byte{
-		"notebooks.txt": notebookRequirements, "data.txt": dataRequirements, "uv.txt": uvRequirements,
+		"notebooks.txt": m.env.locked.notebooks, "data.txt": m.env.locked.data, "uv.txt": m.env.locked.uv,
 	} {
 		if err := os.WriteFile(filepath.Join(files, name), content, 0o644); err != nil {
 			return err
@@ -67,7 +67,7 @@ func (m maker) make(ctx context.Context) error {
 		return err
 	}
 	m.steps.say("the Python environment is made once, in %s", m.dir)
-	count := len(pinned.FindAll(notebookRequirements, -1)) + len(pinned.FindAll(dataRequirements, -1))
+	count := len(pinned.FindAll(m.env.locked.notebooks, -1)) + len(pinned.FindAll(m.env.locked.data, -1))
 	notebooks := slices.Concat(with.install, []string{"--require-hashes", "-r", filepath.Join(files, "notebooks.txt")})
 	data := slices.Concat(with.install, []string{"--require-hashes", "--no-deps", "-r", filepath.Join(files, "data.txt")})
 	err = m.steps.step(fmt.Sprintf("installing %d packages with %s", count, with.name), func() error {

@@ -129,7 +129,7 @@ func serveUntilKilled(t *testing.T) {
 	dir := os.Getenv("BARGE_TEST_DIR")
 	r := coldRuntime(t)
 	if os.Getenv("BARGE_TEST_SERVER") == "warm" {
-		r = NewRuntime(interpreter(t), dir)
+		r = quickRuntime(t, interpreter(t))
 		r.Warm()
 		fmt.Printf("host %d\n", r.warm.hosts[r.interpreter.Dir].process.PID())
 	}
@@ -232,8 +232,7 @@ dbutils.notebook.exit(me)`)})
 
 func TestWithoutTheWarmInterpreter(t *testing.T) {
 	s := newStub(t, map[string]string{"/n": notebook("import sys\ndbutils.notebook.exit('mlflow' in sys.modules)")})
-	r := NewRuntime(interpreter(t), t.TempDir())
-	defer r.Close()
+	r := quickRuntime(t, interpreter(t))
 	r.Warm()
 	host := r.warm.hosts[r.interpreter.Dir]
 	if err := syscall.Kill(host.process.PID(), syscall.SIGKILL); err != nil {

@@ -65,6 +65,19 @@ func warmRuntime(t *testing.T) *Runtime {
 	return shared.runtime
 }
 
+// quickRuntime is a warm one that loads little, for a test that needs one of its own.
+func quickRuntime(t *testing.T, i Interpreter) *Runtime {
+	t.Helper()
+	r := NewRuntime(i, t.TempDir())
+	r.warm.modules = []string{"IPython.core.interactiveshell"}
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
 // coldRuntime runs every notebook in a new process: half a second, when it imports nothing heavy.
 func coldRuntime(t *testing.T) *Runtime {
 	t.Helper()
@@ -166,9 +179,9 @@ func stdout(o jobs.Outcome) string {
 // eventually polls, since a process ends when the kernel says so.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); {
+	for deadline := time.Now().Add(2 * time.Minute); !ok(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 20 s: %s", what)
+			t.Fatalf("not within two minutes: %s", what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -23,13 +23,26 @@ var runner embed.FS
 //go:embed requirements/notebooks.txt
 var notebookRequirements []byte
 
-// dataRequirements are packages taken for the data in them alone: what they depend on is not installed.
-//
 //go:embed requirements/data.txt
 var dataRequirements []byte
 
 //go:embed requirements/uv.txt
 var uvRequirements []byte
+
+// requirements are the packages of an environment, each at one version whose files are known by their hashes.
+type requirements struct {
+	notebooks []byte
+	data      []byte // taken for the data in them alone: what they depend on is not installed
+	uv        []byte // the installer itself
+}
+
+func (r requirements) digest() string {
+	sum := sha256.New()
+	for _, file := range [][]byte{r.notebooks, r.data} {
+		fmt.Fprintf(sum, "%d\n%s", len(file), file)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:12]
+}
 
 // writeRunner puts the runner's files below the folder, once for each version of them, and returns where.
 func writeRunner(below string) (string, error) {

@@ -18,6 +18,13 @@ import (
 // idleAfter is how long a warm interpreter is kept without a run.
 const idleAfter = 15 * time.Minute
 
+// loaded are the modules that a warm interpreter has loaded: what the notebooks of this trade import.
+var loaded = []string{
+	"mlflow", "mlflow.models", "mlflow.pyfunc", "mlflow.sklearn", "databricks.sdk", "IPython.core.interactiveshell",
+	"numpy", "pandas", "scipy.sparse", "sklearn.ensemble", "sklearn.linear_model", "sklearn.metrics",
+	"sklearn.model_selection", "sklearn.pipeline", "sklearn.preprocessing", "matplotlib.pyplot",
+}
+
 // errCold says that no warm interpreter took the run, which has not begun: it may be run cold.
 var errCold = errors.New("there is no warm interpreter")
 
@@ -25,6 +32,7 @@ var errCold = errors.New("there is no warm interpreter")
 type warmth struct {
 	interpreter Interpreter
 	dir         string // for the interpreters' logs and homes
+	modules     []string
 	mu          sync.Mutex
 	hosts       map[string]*warmHost // by layer
 	closed      bool
@@ -184,7 +192,7 @@ func (w *warmth) startProcess(layer string, listener *os.File) (*Process, error)
 	i := w.interpreter
 	environ := append(i.environment(), "HOME="+home, "TMPDIR="+home)
 	return i.start(context.Background(), command{
-		argv: append(i.boot(layer), "host"), environ: environ, dir: home, out: log, files: []*os.File{listener},
+		argv: append(append(i.boot(layer), "host"), w.modules...), environ: environ, dir: home, out: log, files: []*os.File{listener},
 	})
 }
 

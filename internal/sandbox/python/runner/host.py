@@ -16,12 +16,6 @@ import sys
 
 from . import supervisor
 
-_LOADED = (
-    "mlflow", "mlflow.models", "mlflow.pyfunc", "mlflow.sklearn", "databricks.sdk", "IPython.core.interactiveshell",
-    "numpy", "pandas", "scipy.sparse", "sklearn.ensemble", "sklearn.linear_model", "sklearn.metrics",
-    "sklearn.model_selection", "sklearn.pipeline", "sklearn.preprocessing", "matplotlib.pyplot",
-)  # fmt: skip
-
 
 def serve(listener, run):
     """Forks a keeper for each connection, until there are none.
@@ -115,9 +109,9 @@ class _Handed:
 
 
 def main():
-    """Serves the listening socket that is descriptor 3."""
+    """Loads the modules that the arguments name and serves the listening socket that is descriptor 3."""
     listener = socket.socket(fileno=3)
-    for name in _LOADED:
+    for name in sys.argv[1:]:
         try:
             importlib.import_module(name)
         except Exception as e:  # a layer may hold another version of anything: its notebooks import it themselves

@@ -35,8 +35,7 @@ def python(folder):
 
 def make(folder, below):
     """Makes an empty layer."""
-    site = packages(folder)
-    os.makedirs(site)
+    os.makedirs(packages(folder))
     os.makedirs(os.path.join(folder, "bin"))
     base = os.path.realpath(sys._base_executable)
     with open(os.path.join(folder, "pyvenv.cfg"), "w") as f:
@@ -48,7 +47,12 @@ def make(folder, below):
         with open(script, "w") as f:
             f.write(f'#!/bin/sh\nexec {shlex.quote(python(folder))} -m pip "$@"\n')
         os.chmod(script, 0o755)
-    with open(os.path.join(site, "below.pth"), "w") as f:
+    put_above(folder, below)
+
+
+def put_above(folder, below):
+    """Says what a layer stands on."""
+    with open(os.path.join(packages(folder), "below.pth"), "w") as f:
         f.write(f"import site; site.addsitedir({packages(below)!r})\n")
 
 

@@ -95,6 +95,7 @@ class Magics:
             self._layer = layer
             print(said, end="")
             layers.see(layer)
+            layers.put_above(self._session.own, layer)  # for the processes that the notebook starts
         elif command in ("list", "freeze", "show", "check", "index", "config", "debug", "help", "--version"):
             self._print([layers.python(self._layer), "-m", "pip", command, *arguments], self._session.pip)
         else:

@@ -23,7 +23,8 @@ class Session:
         self._request, self._spare = request, spare
         self.parameters = dict(request["parameters"])
         self.host, self.token, self.redact = request["host"], request["token"], redact
-        self.layers, self.layer, self.pip = request["layers"], request["layer"], request["pip"]
+        self.layers, self.layer, self.own = request["layers"], request["layer"], request["own"]
+        self.pip = request["pip"]
         self.task_values = {}
         self._left = self._value = None
         self._cells, self._stack, self._where = [], [], None

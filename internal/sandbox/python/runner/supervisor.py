@@ -88,13 +88,14 @@ def _more(lifeline):
 
 
 def _reap(statuses):
+    """Collects who has ended, and says whether this process has children left."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return
+            return False
         if pid == 0:
-            return
+            return True
         statuses[pid] = status
 
 
@@ -102,11 +103,13 @@ def _end_descendants(child, statuses):
     for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, _PATIENCE)):
         until, signalled, pause = time.monotonic() + patience, set(), 0.001
         while True:
-            _reap(statuses)
-            left = descendants(os.getpid(), child)
-            if not left or time.monotonic() > until:
+            children = _reap(statuses)
+            found = descendants(os.getpid(), child)
+            # A process is missed by the listing when its parent ends under it. Where this process adopts orphans, to
+            # have no children is to have no descendants, and the only proof of it.
+            if not (children if _LINUX else found) or time.monotonic() > until:
                 break
-            for pid in left - signalled:
+            for pid in found - signalled:
                 _signal(pid, number)
                 signalled.add(pid)
             time.sleep(pause)
