@@ -475,7 +475,13 @@ environment "e" {
 	if want := `barge.hcl:12: variable "host" is not set (give it by --var host=VALUE or BARGE_VAR_host)`; diags.Error() != want {
 		t.Errorf("workspace: %v", diags)
 	}
-	carried := &Project{Artifact: &Artifact{Notebooks: Notebooks{From: "n"}}}
+	carried := &Project{
+		Artifact:     &Artifact{Notebooks: Notebooks{From: "n"}, Models: []Model{{Label: "m", Registry: "gone"}}},
+		Environments: []Environment{{Name: "e", Models: []ModelUse{{Label: "m", Stage: "Staging"}}}},
+	}
+	if _, diags := p.WithArtifact(carried).Resolve("e"); !strings.Contains(diags.Error(), `variable "host"`) {
+		t.Errorf("resolve: %v", diags)
+	}
 	if _, diags := p.WithArtifact(carried).Recorded(); len(diags) > 0 {
 		t.Errorf("an artifact brings its own: %v", diags)
 	}

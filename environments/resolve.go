@@ -51,7 +51,7 @@ func (p *Project) Resolve(environment string) (*Environment, Diagnostics) {
 	for _, use := range e.Models {
 		if m := p.Artifact.Model(use.Label); m != nil && m.Registry != "" {
 			owners["registry."+m.Registry] = true
-			owners["workspace."+p.Registry(m.Registry).Workspace] = true
+			owners["workspace."+orZero(p.Registry(m.Registry)).Workspace] = true
 		}
 	}
 	return e, p.missing(func(h hole) bool { return owners[h.owner] })
