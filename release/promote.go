@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/bargeml/barge/internal/effects"
 	"github.com/bargeml/barge/internal/ledger"
@@ -60,6 +61,10 @@ func (w *World) Promote(ctx context.Context, r Request) (*Promoted, error) {
 	w.Note("promoting %s to %s over %s (plan %.19s)", c.Release, p.name, s.Champion.Release, plan.digest)
 	done := &Promoted{Environment: p.name, Release: c.Release, Replaced: s.Champion.Release, Plan: plan.digest, Outcome: "done"}
 
+	if done.Live, err = p.underWay(ctx, s, plan); err != nil || done.Live != 0 {
+		done.Outcome = "nothing-to-do"
+		return done, err
+	}
 	before, err := p.admission(ctx, c, plan, s, r)
 	if err != nil {
 		return nil, err
@@ -71,6 +76,11 @@ func (w *World) Promote(ctx context.Context, r Request) (*Promoted, error) {
 		return done, err
 	}
 	o, err := p.start(ctx, c, plan, r)
+	if errors.Is(err, errBegun) {
+		done.Outcome = "nothing-to-do"
+		done.Live, err = p.underWay(ctx, s, plan)
+		return done, err
+	}
 	if err != nil {
 		return done, err
 	}
@@ -148,8 +158,45 @@ func (p *place) start(ctx context.Context, c *candidate, plan *prepared, r Reque
 	})
 }
 
+// errBegun says that another barge has begun the very same plan.
+var errBegun = errors.New("the same plan was begun by another barge")
+
+// underWay waits for a plan that another barge has begun, and gives the Live it came to; 0 when nobody has.
+func (p *place) underWay(ctx context.Context, s ledger.State, plan *prepared) (int, error) {
+	told := false
+	waited := p.Clocks()
+	for {
+		f := s.Flight
+		switch {
+		case s.Champion.Plan == plan.digest && f == nil:
+			p.Note("%s was promoted to %s by another barge (entry %d)", s.Champion.Release, p.name, s.Champion.Live)
+			return s.Champion.Live, nil
+		case f == nil && slices.Contains(s.Plans, plan.digest):
+			return 0, stop(ErrConflict, "barge history --env "+p.name, "another barge began this very plan for %s and did not finish it: %s is the champion", p.name, s.Champion.Release)
+		case f == nil || f.Plan != plan.digest:
+			return 0, nil
+		case p.Clocks.Least(waited) > p.Terms.TTL:
+			return 0, p.inTheWay(s, plan)
+		}
+		if !told {
+			p.Note("another barge (%s) promotes %s to %s by the same plan; waiting for it", f.By, f.Release, p.name)
+			told = true
+		}
+		if err := p.Sleep(ctx, p.Terms.TTL/120); err != nil {
+			return 0, err
+		}
+		var err error
+		if s, err = p.state(ctx); err != nil {
+			return 0, err
+		}
+	}
+}
+
 // inTheWay tells what keeps a plan from being begun: something in flight, or another champion than it was made over.
 func (p *place) inTheWay(s ledger.State, plan *prepared) error {
+	if f := s.Flight; f != nil && f.Plan == plan.digest || s.Champion.Plan == plan.digest {
+		return errBegun
+	}
 	if f := s.Flight; f != nil {
 		return stop(ErrConflict, "barge status shows when it is over; then promote again",
 			"a %s of %s to %s is in flight, begun by %s (%s) at %s", f.Kind, f.Release, p.name, f.Actor, f.By, f.At.Format("15:04:05 MST"))
@@ -166,7 +213,10 @@ func (o *owner) finish(ctx context.Context) (ledger.State, error) {
 	release, champion := o.state.Flight.Release, o.state.Champion.Release
 	err := o.switchPointers(ctx)
 	if err == nil {
-		return o.live(ctx)
+		var now ledger.State
+		if now, err = o.live(ctx); err == nil {
+			return now, nil
+		}
 	}
 	if errors.Is(err, errLost) {
 		return ledger.State{}, stop(ErrConflict, "barge status --env "+o.name, "promoting %s to %s: %s", release, o.name, err)

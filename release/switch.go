@@ -246,18 +246,25 @@ func (o *owner) set(ctx context.Context, p effects.Pointer) error {
 		o.sent = nil
 		err := p.Set(ctx, o.want(p), o.mayStillSend)
 		switch {
-		case err == nil:
-			return nil
 		case errors.Is(err, errExpired):
 			continue
-		case o.sent == nil || effects.Definite(err):
-			return fmt.Errorf("setting %s: %w", p.ID(), err)
+		case err == nil, o.sent == nil, effects.Definite(err):
+			o.sent = nil
+			return wrap("setting "+p.ID(), err)
 		}
 		o.Note("  no answer while setting %s; waiting until the call can no longer take effect", p.ID())
 		if err := o.Sleep(ctx, max(0, o.sent.Left())); err != nil {
 			return err
 		}
 	}
+}
+
+// wrap says what was attempted; nil stays nil.
+func wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // reads is how often a pointer is read back before it counts as wrong: a read may be old.

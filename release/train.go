@@ -55,7 +55,7 @@ func (w *World) Train(ctx context.Context, sources *artifacts.Sources, label str
 			return nil, fmt.Errorf("looking for a version that was trained already: %w", err)
 		}
 	}
-	version, err := p.train(ctx, sources, model, r, digest, done)
+	version, err := p.train(ctx, sources, model, r, done)
 	if err != nil {
 		return done, err
 	}
@@ -86,7 +86,7 @@ func (t *Trained) describe(ctx context.Context, r *effects.Registry, v registry.
 
 // train runs the notebook and gives the version that it answers with.
 func (p *place) train(
-	ctx context.Context, sources *artifacts.Sources, model *environments.Model, r *effects.Registry, digest string, done *Trained,
+	ctx context.Context, sources *artifacts.Sources, model *environments.Model, r *effects.Registry, done *Trained,
 ) (string, error) {
 	e, diags := p.Project.Resolve(p.name)
 	if diags.HasErrors() {

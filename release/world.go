@@ -189,17 +189,7 @@ func (w *World) upstream(environment string) []string {
 
 func (w *World) gated(environment string) bool { return len(w.upstream(environment)) > 0 }
 
-// followers are the environments that follow name, directly or not.
-func (w *World) followers(name string) []string {
-	var out []string
-	for _, e := range w.Project.Environments {
-		if e.Name != name && w.follows(e.Name, name, map[string]bool{}) {
-			out = append(out, e.Name)
-		}
-	}
-	return out
-}
-
+// follows tells whether name follows target, directly or not.
 func (w *World) follows(name, target string, seen map[string]bool) bool {
 	e := w.Project.Environment(name)
 	if e == nil || seen[name] {
