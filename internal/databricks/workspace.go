@@ -112,7 +112,7 @@ func (w *Workspace) Me(ctx context.Context) (Me, error) {
 		DisplayName string                     `json:"displayName"`
 		Groups      []struct{ Display string } `json:"groups"`
 	}
-	err := w.do(ctx, call{doing: "asking who signs in", method: http.MethodGet, path: "/api/2.0/preview/scim/v2/Me", out: &u})
+	err := w.do(ctx, call{doing: "asking for the identity that calls", method: http.MethodGet, path: "/api/2.0/preview/scim/v2/Me", out: &u})
 	me := Me{ID: u.ID, Name: u.UserName, DisplayName: u.DisplayName}
 	for _, g := range u.Groups {
 		me.Groups = append(me.Groups, g.Display)

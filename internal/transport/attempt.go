@@ -44,7 +44,7 @@ func (t *Transport) explain(r *http.Request, w *watch, err error) error {
 		return fmt.Errorf("waiting for %s: %w", r.URL.Host, r.Context().Err())
 	}
 	if w.expired.Load() {
-		return &Unanswered{Host: r.URL.Host, Err: fmt.Errorf("nothing came for %s", w.idle)}
+		return &Unanswered{Host: r.URL.Host, Err: standstill(w.idle)}
 	}
 	if err.Error() == "net/http: TLS handshake timeout" {
 		err = errHandshake
@@ -93,7 +93,7 @@ func (b *watched) Read(p []byte) (int, error) {
 		case b.ctx.Err() != nil:
 			err = fmt.Errorf("reading the answer of %s: %w", b.host, b.ctx.Err())
 		case b.w.expired.Load():
-			err = &Unanswered{Host: b.host, Err: fmt.Errorf("nothing came for %s", b.w.idle)}
+			err = &Unanswered{Host: b.host, Err: standstill(b.w.idle)}
 		default:
 			err = &Unanswered{Host: b.host, Err: err}
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"syscall"
+	"time"
 )
 
 // Unreachable means that a request was never sent: the host has no address, refuses, or is not whom it says it is.
@@ -53,6 +54,11 @@ func (e *Unanswered) Error() string {
 }
 
 func (e *Unanswered) Unwrap() error { return e.Err }
+
+// standstill is how long nothing came.
+type standstill time.Duration
+
+func (s standstill) Error() string { return "nothing came for " + time.Duration(s).String() }
 
 // unsent tells whether err says that nothing of the request left this machine, and whether trying again may help.
 func unsent(err error) (is, passing bool) {

@@ -18,6 +18,7 @@ const (
 	handshakeTimeout = 7 * time.Second
 	firstWait        = 500 * time.Millisecond
 	longestWait      = 20 * time.Second // without a Retry-After
+	mostHangs        = 2                // a host that stands still is not waited for again and again
 )
 
 // errHandshake stands for net/http's own, which has no name.
@@ -145,6 +146,10 @@ func (t *Transport) again(c Class, attempt int, spent time.Duration, resp *http.
 			return wait, passing && spent+wait+dialTimeout+handshakeTimeout <= t.o.Reach
 		}
 		var unanswered *Unanswered
+		var still standstill
+		if errors.As(err, &still) && attempt >= mostHangs {
+			return 0, false
+		}
 		return wait, errors.As(err, &unanswered) && c != Once
 	}
 	switch resp.StatusCode {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -292,7 +293,9 @@ func TestUnreachableGivesUpInTime(t *testing.T) {
 
 func TestStandstill(t *testing.T) {
 	release := make(chan struct{})
+	var asked atomic.Int64
 	silent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
 		if r.URL.Path == "/half" {
 			_, _ = w.Write([]byte("half"))
 			w.(http.Flusher).Flush()
@@ -301,12 +304,15 @@ func TestStandstill(t *testing.T) {
 	}))
 	defer silent.Close()
 	defer close(release)
-	client := &http.Client{Transport: New(Options{Idle: 20 * time.Millisecond, Attempts: 2, Sleep: newClock().Sleep})}
+	client := &http.Client{Transport: New(Options{Idle: 20 * time.Millisecond, Sleep: newClock().Sleep})}
 
 	_, err := client.Get(silent.URL)
 	var unanswered *Unanswered
 	if !errors.As(err, &unanswered) || !strings.Contains(err.Error(), "nothing came for 20ms") {
 		t.Fatalf("no answer at all: %v", err)
+	}
+	if n := asked.Load(); n != 2 {
+		t.Errorf("asked %d times, want twice", n)
 	}
 	resp, err := client.Get(silent.URL + "/half")
 	if err != nil {
