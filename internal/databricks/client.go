@@ -20,8 +20,6 @@ import (
 	"github.com/databricks/databricks-sdk-go/httpclient"
 	"github.com/databricks/databricks-sdk-go/logger"
 	"github.com/databricks/databricks-sdk-go/useragent"
-
-	"github.com/bargeml/barge/internal/transport"
 )
 
 // call is one request.
