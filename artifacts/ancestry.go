@@ -11,6 +11,7 @@ import (
 // Order says how one commit stands to another.
 type Order int
 
+// The orders of one commit to another.
 const (
 	Unknown   Order = iota // a commit, or the history between, is not in this clone
 	Same                   // they are one commit

@@ -86,9 +86,11 @@ func wine() *environments.Project {
 		Computes:   []environments.Compute{{Name: "ml", SparkVersion: "15.4.x"}},
 		Environments: []environments.Environment{
 			{Name: "dev", Workspace: "dev", Path: "/Barge/wine", Deploy: environments.Deploy{Config: "conf/dev.yml"}},
-			{Name: "prod", Follows: []string{"dev"}, Workspace: "prod", Path: "/Barge/wine",
+			{
+				Name: "prod", Follows: []string{"dev"}, Workspace: "prod", Path: "/Barge/wine",
 				Deploy: environments.Deploy{Only: []string{"score"}, Config: "conf/prod.yml"},
-				Scores: []environments.Score{{Name: "nightly", Notebook: "score", Compute: "ml"}}},
+				Scores: []environments.Score{{Name: "nightly", Notebook: "score", Compute: "ml"}},
+			},
 		},
 	}
 }

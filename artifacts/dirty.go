@@ -3,10 +3,8 @@ package artifacts
 import (
 	"bytes"
 	"context"
-	"crypto/sha1" //nolint:gosec // git names objects so
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -175,8 +173,5 @@ func (l *looker) sameContent(c *Commit, name string, e entry) (bool, error) {
 }
 
 func blobHash(b []byte) plumbing.Hash {
-	h := sha1.New() //nolint:gosec // git names objects so
-	fmt.Fprintf(h, "blob %d\x00", len(b))
-	_, _ = io.Copy(h, bytes.NewReader(b))
-	return plumbing.Hash(h.Sum(nil))
+	return plumbing.ComputeHash(plumbing.BlobObject, b)
 }

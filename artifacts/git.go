@@ -22,7 +22,7 @@ import (
 	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
 )
 
-// ErrNoRepository: the folder is in no git repository that can be built from.
+// ErrNoRepository says that a folder is in no git repository that can be built from.
 var ErrNoRepository = errors.New("not a git repository")
 
 // repository is a git repository on disk, read without git: objects loose and packed, worktrees, alternates, shallow
@@ -91,7 +91,7 @@ func openAt(root string, plainDir bool) (*repository, error) {
 	if err := r.readable(); err != nil {
 		return nil, err
 	}
-	r.Storage = r.reader()
+	r.Storage = r.reader(filesystem.Options{})
 	return r, nil
 }
 
@@ -111,13 +111,12 @@ func readPointer(file, prefix, base string) (string, error) {
 	return to, nil
 }
 
-// reader is a further storage over the same repository. One storage serves one goroutine.
-func (r *repository) reader() *filesystem.Storage {
+// reader is a storage over the repository. One storage serves one goroutine. Large objects are streamed.
+func (r *repository) reader(o filesystem.Options) *filesystem.Storage {
+	o.LargeObjectThreshold = 4 << 20
+	o.AlternatesFS = osfs.New(filepath.VolumeName(r.common) + string(filepath.Separator))
 	files := dotgit.NewRepositoryFilesystem(osfs.New(r.gitDir), osfs.New(r.common))
-	return filesystem.NewStorageWithOptions(files, cache.NewObjectLRU(16*cache.MiByte), filesystem.Options{
-		KeepDescriptors: true,
-		AlternatesFS:    osfs.New(filepath.VolumeName(r.common) + string(filepath.Separator)),
-	})
+	return filesystem.NewStorageWithOptions(files, cache.NewObjectLRU(16*cache.MiByte), o)
 }
 
 // config reads the repository's own configuration; neither the user's nor the system's can change what is built.

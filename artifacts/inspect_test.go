@@ -1,6 +1,7 @@
 package artifacts
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +37,12 @@ func TestInspectAndList(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, all); diff != "" {
 		t.Errorf("list (-want +got):\n%s", diff)
+	}
+
+	for commit, want := range map[string]int{first.Commit: 3, strings.Repeat("ab", 20): 0} {
+		if made, err := y.store.MadeFrom(t.Context(), commit); err != nil || len(made) != want {
+			t.Errorf("made from %s: %+v, %v, want %d names", commit, made, err, want)
+		}
 	}
 
 	in, err := y.store.Inspect(t.Context(), "1.0.0")

@@ -26,13 +26,15 @@ import (
 //
 // Blobs are oras's own business. The index is ours: oras rewrites it in place from what it once read, so that two
 // builders would lose each other's names and a killed one the whole store. Here it is changed under a lock and replaced
-// by rename, and read anew for every question.
+// by rename, and looked at anew for every question.
 type layout struct {
 	*oci.Storage
 	dir string
 
 	mu       sync.Mutex
 	subjects map[digest.Digest]digest.Digest // of manifests in the index; they never change
+	seen     ocispec.Index                   // as parsed from the file that seenAs describes
+	seenAs   fs.FileInfo
 }
 
 // openLayout opens a layout; a missing one is an empty one and is made by the first write.
@@ -52,18 +54,31 @@ func openLayout(dir string) (*layout, error) {
 	return &layout{Storage: storage, dir: dir, subjects: map[digest.Digest]digest.Digest{}}, nil
 }
 
+// index is the index as it is on disk now. Its entries are shared: whoever changes them clones them first. The file is
+// parsed only when it is another one than last time, for it is only ever replaced.
 func (l *layout) index() (ocispec.Index, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	x := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex}
-	b, err := os.ReadFile(filepath.Join(l.dir, ocispec.ImageIndexFile))
+	f, err := os.Open(filepath.Join(l.dir, ocispec.ImageIndexFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return x, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(b, &x)
 	}
 	if err != nil {
 		return x, fmt.Errorf("reading the store's index: %w", err)
 	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil && l.seenAs != nil && os.SameFile(info, l.seenAs) && info.ModTime().Equal(l.seenAs.ModTime()) && info.Size() == l.seenAs.Size() {
+		return l.seen, nil
+	}
+	if err == nil {
+		err = json.NewDecoder(f).Decode(&x)
+	}
+	if err != nil {
+		return x, fmt.Errorf("reading the store's index: %w", err)
+	}
+	l.seen, l.seenAs = x, info
 	return x, nil
 }
 
@@ -81,6 +96,7 @@ func (l *layout) update(edit func(*ocispec.Index) error) (err error) {
 	if err != nil {
 		return err
 	}
+	x.Manifests = slices.Clone(x.Manifests)
 	if err := edit(&x); err != nil {
 		return err
 	}
@@ -129,11 +145,9 @@ func isManifest(d ocispec.Descriptor) bool {
 
 // Push stores a blob; a manifest also comes into the index, without a name.
 func (l *layout) Push(ctx context.Context, want ocispec.Descriptor, r io.Reader) error {
-	if err := l.Storage.Push(ctx, want, r); err != nil && !(isManifest(want) && errors.Is(err, errdef.ErrAlreadyExists)) {
+	err := l.Storage.Push(ctx, want, r)
+	if !isManifest(want) || err != nil && !errors.Is(err, errdef.ErrAlreadyExists) {
 		return err
-	}
-	if !isManifest(want) {
-		return nil
 	}
 	return l.update(func(x *ocispec.Index) error {
 		if !slices.ContainsFunc(x.Manifests, func(d ocispec.Descriptor) bool { return d.Digest == want.Digest }) {

@@ -44,6 +44,7 @@ type Manifest struct {
 // Kind of a shipped file.
 type Kind string
 
+// The kinds of files.
 const (
 	PlainFile Kind = ""         // deployed as it is, extension included
 	Notebook  Kind = "notebook" // deployed as a Databricks notebook, under its path without extension

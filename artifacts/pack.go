@@ -17,6 +17,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/storage/filesystem"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
@@ -217,7 +218,7 @@ func (c *Commit) readAll(ctx context.Context, files []candidate) iter.Seq[result
 		for range readers {
 			group.Go(func() error {
 				own := *c
-				own.repo = &repository{root: c.repo.root, gitDir: c.repo.gitDir, common: c.repo.common, Storage: c.repo.reader()}
+				own.repo = &repository{root: c.repo.root, gitDir: c.repo.gitDir, common: c.repo.common, Storage: c.repo.reader(filesystem.Options{KeepDescriptors: true})}
 				defer own.repo.Close()
 				for j := range jobs {
 					j.done <- own.read(j.candidate)

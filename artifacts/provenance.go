@@ -149,6 +149,17 @@ type Listed struct {
 
 // List gives all names, newest first: by the time of their commit, then by version.
 func (s *Store) List(ctx context.Context) ([]Listed, error) {
+	return s.list(ctx, func([]Provenance) bool { return true })
+}
+
+// MadeFrom gives the names that were made from a commit (its full hash), as List orders them.
+func (s *Store) MadeFrom(ctx context.Context, commit string) ([]Listed, error) {
+	return s.list(ctx, func(from []Provenance) bool {
+		return slices.ContainsFunc(from, func(p Provenance) bool { return p.Commit == commit })
+	})
+}
+
+func (s *Store) list(ctx context.Context, wanted func([]Provenance) bool) ([]Listed, error) {
 	tags, err := s.tags(ctx)
 	if err != nil {
 		return nil, err
@@ -172,6 +183,9 @@ func (s *Store) List(ctx context.Context) ([]Listed, error) {
 		from, err := s.provenanceOf(ctx, id, tag)
 		if err != nil {
 			return nil, err
+		}
+		if !wanted(from) {
+			continue
 		}
 		if len(from) > 0 {
 			l.Commit, l.Time = from[0].Commit, from[0].Time

@@ -37,9 +37,9 @@ type Store struct {
 }
 
 var (
-	// ErrNoRelease: the store has no such name or id.
+	// ErrNoRelease says that the store has no such name or id.
 	ErrNoRelease = errors.New("no such release")
-	// ErrBound: the name belongs to another artifact.
+	// ErrBound says that a name belongs to another artifact.
 	ErrBound = errors.New("release name is bound already")
 )
 
