@@ -244,7 +244,7 @@ func (o *owner) set(ctx context.Context, p effects.Pointer) error {
 			return err
 		}
 		o.sent = nil
-		err := p.Set(ctx, o.want(p), o.mayStillSend)
+		err := o.setOnce(ctx, p)
 		switch {
 		case errors.Is(err, errExpired):
 			continue
@@ -257,6 +257,13 @@ func (o *owner) set(ctx context.Context, p effects.Pointer) error {
 			return err
 		}
 	}
+}
+
+// setOnce bounds a Set by D: what is not answered by then is not waited for any longer, nor repeated below.
+func (o *owner) setOnce(ctx context.Context, p effects.Pointer) error {
+	ctx, cancel := context.WithTimeout(ctx, o.Terms.D)
+	defer cancel()
+	return p.Set(ctx, o.want(p), o.mayStillSend)
 }
 
 // wrap says what was attempted; nil stays nil.
