@@ -81,6 +81,7 @@ func works(t *testing.T, i Interpreter) {
 }
 
 func TestEnsureOnceForAll(t *testing.T) {
+	t.Parallel()
 	e := small(t, true)
 	const callers = 4
 	var said [callers]bytes.Buffer
@@ -106,6 +107,7 @@ func TestEnsureOnceForAll(t *testing.T) {
 }
 
 func TestEnsureRepairs(t *testing.T) {
+	t.Parallel()
 	e := small(t, true)
 	i, err := e.Ensure(t.Context(), nil)
 	if err != nil {
@@ -131,6 +133,7 @@ func TestEnsureRepairs(t *testing.T) {
 }
 
 func TestEnsureByPip(t *testing.T) {
+	t.Parallel()
 	var said bytes.Buffer
 	i, err := small(t, false).Ensure(t.Context(), &said)
 	if err != nil {
@@ -143,6 +146,7 @@ func TestEnsureByPip(t *testing.T) {
 }
 
 func TestEnsureInterrupted(t *testing.T) {
+	t.Parallel()
 	e := small(t, true)
 	real := lookPath(e.Environ, "uv")
 	started := filepath.Join(t.TempDir(), "started")
@@ -182,6 +186,7 @@ func script(t *testing.T, name, body string) string {
 }
 
 func TestEnsureErrors(t *testing.T) {
+	t.Parallel()
 	base := small(t, true)
 	for _, c := range []struct {
 		name, uv string // uv: what stands in for it
@@ -227,6 +232,7 @@ func TestEnsureErrors(t *testing.T) {
 }
 
 func TestNoVenvModule(t *testing.T) {
+	t.Parallel()
 	e := small(t, false)
 	python, err := findPython(t.Context(), e.Environ)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -131,13 +130,23 @@ func (i Interpreter) layer(ctx context.Context, lines []string) (string, error) 
 	if len(lines) == 0 {
 		return i.Dir, nil
 	}
-	argv := append(i.boot(i.Dir), "layer", filepath.Join(i.cache, "layers"), i.Dir)
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env, cmd.Stdin = i.pipEnviron(), strings.NewReader(strings.Join(lines, "\n"))
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := cmd.Run(); err != nil {
-		return "", errors.New(withoutPasswords(tail(said.String(), 20)))
+	list, err := os.CreateTemp("", "barge-libraries-")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(list.Name())
+	_, err = list.WriteString(strings.Join(lines, "\n"))
+	if err := errors.Join(err, list.Close()); err != nil {
+		return "", err
+	}
+	var out bytes.Buffer
+	argv := append(i.boot(i.Dir), "layer", filepath.Join(i.cache, "layers"), i.Dir, list.Name())
+	process, err := i.start(ctx, command{argv: argv, environ: i.pipEnviron(), out: &out})
+	if err != nil {
+		return "", err
+	}
+	if err := process.Wait(); err != nil {
+		return "", errors.New(withoutPasswords(tail(out.String(), 20)))
 	}
 	return strings.TrimSpace(out.String()), nil
 }

@@ -23,10 +23,11 @@ type found struct {
 	Arch       string
 	Missing    []string // modules that notebooks need and this Python was built without
 	CanVenv    bool     // has venv and ensurepip; Debian packs them apart
+	CanPip     bool
 }
 
 const probe = `
-import importlib, json, platform, sys
+import importlib, importlib.util, json, platform, sys
 def missing(*names):
     lost = []
     for name in names:
@@ -38,7 +39,7 @@ def missing(*names):
 print(json.dumps({
     "Executable": sys.executable, "Version": platform.python_version(), "Minor": sys.version_info[:2],
     "Arch": platform.machine(), "Missing": missing("ctypes", "sqlite3", "ssl", "zlib"),
-    "CanVenv": not missing("venv", "ensurepip"),
+    "CanVenv": not missing("venv", "ensurepip"), "CanPip": importlib.util.find_spec("pip") is not None,
 }))
 `
 

@@ -142,13 +142,13 @@ func (m maker) bringUV(ctx context.Context, requirements string) (string, error)
 		m.python.Executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check",
 		"--only-binary", ":all:", "--require-hashes", "-r", requirements,
 	}
-	if m.python.CanVenv {
+	if m.python.CanPip {
+		pip = append(pip, "--target", dir) // one executable, for which any folder will do
+	} else {
 		if err := m.run(ctx, environ, []string{m.python.Executable, "-m", "venv", dir}); err != nil {
 			return "", err
 		}
 		pip[0] = filepath.Join(dir, "bin", "python")
-	} else {
-		pip = append(pip, "--target", dir) // one executable, for which any folder will do
 	}
 	if err := m.run(ctx, environ, pip); err != nil {
 		return "", err

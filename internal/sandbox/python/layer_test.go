@@ -30,6 +30,7 @@ func contents(t *testing.T, i Interpreter) string {
 }
 
 func TestLibrariesAndPipLines(t *testing.T) {
+	t.Parallel()
 	i := withWheels(t, interpreter(t), map[string]string{
 		"onething-1.0": "", "onething-2.0": "", "another-1.0": "onething>=1", "six-99.0": "", "fresh-1.0": "",
 	})
@@ -94,6 +95,7 @@ print(open("/dbfs/out").read())`),
 }
 
 func TestOneLayerForOneSet(t *testing.T) {
+	t.Parallel()
 	i := withWheels(t, interpreter(t), map[string]string{"onething-1.0": "", "another-1.0": ""})
 	sets := [][]string{{"onething", "another"}, {"another", "onething"}, {"onething"}, {"another", "onething"}}
 	folders := make([]string, len(sets))

@@ -403,3 +403,41 @@ func TestRNotebook(t *testing.T) {
 		t.Errorf("got %q", o.Error)
 	}
 }
+
+// What data scientists write files with opens them in Python, and so finds the folders.
+func TestLibrariesSeeTheFolders(t *testing.T) {
+	s := newStub(t, map[string]string{"/n": notebook(`
+import joblib, numpy, pandas
+from sklearn.linear_model import LogisticRegression
+frame = pandas.DataFrame({"x": [1, 2, 3, 4], "y": [0, 0, 1, 1]})
+for write, read, path in (
+    (frame.to_csv, pandas.read_csv, "/dbfs/f.csv"), (frame.to_csv, pandas.read_csv, "/dbfs/f.csv.gz"),
+    (frame.to_csv, pandas.read_csv, "/dbfs/f.csv.bz2"), (frame.to_parquet, pandas.read_parquet, "/Volumes/f.parquet"),
+    (frame.to_pickle, pandas.read_pickle, "/dbfs/f.pkl"),
+):
+    write(path, index=False) if "pkl" not in path else write(path)
+    assert read(path).equals(frame), path
+frame.to_parquet("/dbfs/parts", partition_cols=["y"])
+assert len(pandas.read_parquet("/dbfs/parts")) == 4
+joblib.dump(LogisticRegression().fit(frame[["x"]], frame.y), "/dbfs/model.joblib")
+print(joblib.load("/dbfs/model.joblib").predict(frame[["x"]]))
+numpy.save("/dbfs/a.npy", frame.x)
+print(numpy.load("/dbfs/a.npy"))
+frame.x.to_numpy().tofile("/dbfs/a.bin")
+print(numpy.fromfile("/dbfs/a.bin", dtype="int64"))
+try:
+    pandas.read_csv("/mnt/f.csv")
+except FileNotFoundError as e:
+    print(e)`,
+		"%matplotlib inline\nimport matplotlib.pyplot as plt\nfigure = plt.figure()\nplt.plot([1, 2])\ndisplay(figure)\nfigure.savefig('/dbfs/f.png')\nplt.show()")})
+	o := s.run(t, warmRuntime(t), jobs.Attempt{NotebookPath: "/n"})
+	want := "[0 0 1 1]\n[1 2 3 4]\n[1 2 3 4]\n[Errno 2] No such file or directory: '/mnt/f.csv'\n"
+	if o.Result != jobs.Success || !strings.HasPrefix(stdout(o), want) {
+		t.Errorf("%s\n%s\n%s", stdout(o), o.Error, o.Trace)
+	}
+	for _, name := range []string{"f.csv", "f.csv.gz", "f.csv.bz2", "f.pkl", "model.joblib", "a.npy", "a.bin", "f.png"} {
+		if _, err := os.Stat(filepath.Join(s.DBFS, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -115,9 +115,10 @@ def _install(folder, arguments, environ):
 
 
 def main():
-    """Makes the layer of a set of requirement lines: layers.py KEPT BELOW, lines on stdin, the folder on stdout."""
-    kept, below = sys.argv[1:]
-    lines = sorted({line.strip() for line in sys.stdin if line.strip()})
+    """Makes the layer of a file's requirement lines, above BELOW: layer KEPT BELOW FILE. Prints its folder."""
+    kept, below, file = sys.argv[1:]
+    with open(file, encoding="utf-8") as f:
+        lines = sorted({line.strip() for line in f if line.strip()})
     try:
         folder, _ = ensure(kept, below, lines, dict(os.environ))
     except (InstallError, OSError) as e:

@@ -3,13 +3,14 @@
 The functions are wrapped; nothing is mounted. A bind mount would reach C libraries too, but it needs root, or user
 namespaces, which containers, CI machines and hardened desktops refuse, and macOS does not have: two notebooks would
 then behave differently on two machines. Wrapped are open, the functions of os that take a path (and so pathlib,
-shutil, glob and os.path), and import from such a folder. What opens files in C (sqlite3, pyarrow given a path) does
-not see these folders; pandas, numpy, joblib and scikit-learn open them in Python and do.
+shutil, glob and os.path), import from such a folder, and what pyarrow finds files by. pandas, numpy, joblib and
+scikit-learn open files in Python and see the folders; what opens them in C (sqlite3) does not.
 
 install() comes before other imports, since modules keep the functions that they found; mount() may come later.
 """
 
 import builtins
+import functools
 import importlib.machinery
 import io
 import os
@@ -159,6 +160,47 @@ def _path_hook(entry):
     return importlib.machinery.FileFinder.path_hook(*loaders)(found)
 
 
+class _Arrow:
+    """A finder that sees pyarrow imported: it opens files in C, but each path first goes through one of these names."""
+
+    _FUNCTIONS = {
+        "pyarrow": ("input_stream", "output_stream", "memory_map", "create_memory_map"),
+        "pyarrow.fs": ("_resolve_filesystem_and_path",),
+    }
+
+    @classmethod
+    def find_spec(cls, name, path, target=None):
+        if name not in cls._FUNCTIONS:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            cls._wrap(module)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+    @classmethod
+    def _wrap(cls, module):
+        def routed(function):
+            return functools.wraps(function)(lambda path, *args, **kwargs: function(real(path), *args, **kwargs))
+
+        for name in cls._FUNCTIONS[module.__name__]:
+            if hasattr(module, name):
+                setattr(module, name, routed(getattr(module, name)))
+        if hasattr(module, "OSFile"):
+
+            class OSFile(module.OSFile):
+                def __new__(cls, path, *args, **kwargs):
+                    return super().__new__(cls, real(path), *args, **kwargs)
+
+            module.OSFile = OSFile
+
+
 def install():
     """Wraps the functions, once. Without mount() they do what they always did."""
     if isinstance(builtins.open, _Routed):
@@ -174,3 +216,4 @@ def install():
             if function in known:
                 known.add(routed)
     sys.path_hooks.insert(0, _path_hook)
+    sys.meta_path.insert(0, _Arrow)

@@ -23,6 +23,7 @@ class Shell:
         self._shell = InteractiveShell.instance(config=config)
         self._shell.user_ns.update(namespace)
         self._shell._showtraceback = self._shell.showsyntaxerror = lambda *_, **__: None
+        self._shell.enable_gui = lambda *_: None  # %matplotlib inline asks for it: there is no event loop to feed
         self._shell.compile.get_code_name = lambda *_: self._name
         self._name = "cell"
         # IPython's own advice for interactive use, and Python's on the forks of !command.
