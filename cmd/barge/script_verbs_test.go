@@ -1,0 +1,456 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/bargeml/barge"
+	"github.com/bargeml/barge/internal/sandbox"
+)
+
+func project(ts *testscript.TestScript, _ *bench, _ []string) error {
+	dir := ts.MkAbs("project")
+	files, err := fs.Sub(barge.Projects, "testdata/projects/diabetes")
+	if err != nil {
+		return err
+	}
+	if err := os.CopyFS(dir, files); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".gitignore"), []byte(".barge/\n"), 0o600); err != nil {
+		return err
+	}
+	if err := ts.Chdir("project"); err != nil {
+		return err
+	}
+	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "."}, {"commit", "-qm", "The project"}} {
+		if err := ts.Exec("git", args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func edit(ts *testscript.TestScript, _ *bench, args []string) error {
+	if len(args) != 3 {
+		return errors.New("edit FILE OLD NEW")
+	}
+	file := ts.MkAbs(args[0])
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if !bytes.Contains(b, []byte(args[1])) {
+		return fmt.Errorf("%s has no %q", args[0], args[1])
+	}
+	return os.WriteFile(file, bytes.ReplaceAll(b, []byte(args[1]), []byte(args[2])), 0o600)
+}
+
+func makeRelease(ts *testscript.TestScript, _ *bench, args []string) error {
+	if len(args) == 2 {
+		if err := editFeatures(ts.MkAbs("barge.hcl"), args[1]); err != nil {
+			return err
+		}
+	}
+	for _, line := range [][]string{
+		{"git", "commit", "-qam", args[0], "--allow-empty"}, {"git", "tag", "v" + args[0]},
+		{"barge", "train"}, {"barge", "build"},
+	} {
+		if err := ts.Exec(line[0], line[1:]...); err != nil {
+			return fmt.Errorf("%s: %w", strings.Join(line, " "), err)
+		}
+	}
+	return nil
+}
+
+// twin finds a running twin.
+func (b *bench) twin(name string) (*sandbox.Twin, error) {
+	if b.sandbox == nil || b.sandbox.Twin(name) == nil {
+		return nil, fmt.Errorf("no twin %s is up", name)
+	}
+	return b.sandbox.Twin(name), nil
+}
+
+// call makes a call to a twin, which it answers whatever faults it has.
+func (b *bench) call(workspace, method, path string, in, out any) error {
+	t, err := b.twin(workspace)
+	if err != nil {
+		return err
+	}
+	var body io.Reader
+	if in != nil {
+		raw, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(raw)
+	}
+	r, err := http.NewRequestWithContext(context.Background(), method, t.URL+path, body)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+t.Token)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s: %s %s", method, path, resp.Status, raw)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(raw, out)
+}
+
+func api(ts *testscript.TestScript, b *bench, args []string) error {
+	var in any
+	if len(args) == 4 {
+		if err := json.Unmarshal([]byte(args[3]), &in); err != nil {
+			return err
+		}
+	}
+	var out any
+	if err := b.call(args[0], args[1], args[2], in, &out); err != nil {
+		return err
+	}
+	return writeJSON(ts.Stdout(), out)
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+const mlflowAPI = "/api/2.0/mlflow/"
+
+// register makes a version of the model from files and returns its number.
+func (b *bench) register(files map[string]string, tags []map[string]string) (string, error) {
+	t, err := b.twin("registry")
+	if err != nil {
+		return "", err
+	}
+	dbfs := t.Files().DBFS()
+	if err := os.MkdirAll(dbfs, 0o700); err != nil {
+		return "", err
+	}
+	source, err := os.MkdirTemp(dbfs, "model")
+	if err != nil {
+		return "", err
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(source, name), []byte(content), 0o600); err != nil {
+			return "", err
+		}
+	}
+	return b.registerFrom("dbfs:/"+filepath.Base(source), tags)
+}
+
+func (b *bench) registerFrom(source string, tags []map[string]string) (string, error) {
+	_ = b.call("registry", http.MethodPost, mlflowAPI+"registered-models/create", map[string]any{"name": "diabetes"}, nil) // or it is there
+	var out struct {
+		Version struct {
+			Version string `json:"version"`
+		} `json:"model_version"`
+	}
+	err := b.call("registry", http.MethodPost, mlflowAPI+"model-versions/create", map[string]any{"name": "diabetes", "source": source, "tags": tags}, &out)
+	return out.Version.Version, err
+}
+
+func fault(_ *testscript.TestScript, b *bench, args []string) error {
+	t, err := b.twin(args[0])
+	if err != nil {
+		return err
+	}
+	if args[1] == "clear" {
+		t.ClearFaults()
+		return nil
+	}
+	var f sandbox.Fault
+	if err := json.Unmarshal([]byte(args[1]), &f); err != nil {
+		return err
+	}
+	return t.Fault(f)
+}
+
+func begun(_ *testscript.TestScript, b *bench, args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return b.notebooks.begun.Begun(ctx, n)
+}
+
+// jobs are the settings of a workspace's jobs, by name, with their ids.
+func (b *bench) jobs(workspace string) (map[string]any, error) {
+	var out struct {
+		Jobs []struct {
+			ID       json.Number    `json:"job_id"`
+			Settings map[string]any `json:"settings"`
+		} `json:"jobs"`
+	}
+	if err := b.call(workspace, http.MethodGet, "/api/2.2/jobs/list?expand_tasks=true", nil, &out); err != nil {
+		return nil, err
+	}
+	all := map[string]any{}
+	for _, j := range out.Jobs {
+		all[j.ID.String()] = j.Settings
+	}
+	return all, nil
+}
+
+// jobOf is prod's job of a score.
+func (b *bench) jobOf(score string) (id string, settings map[string]any, err error) {
+	all, err := b.jobs("prod")
+	if err != nil {
+		return "", nil, err
+	}
+	for id, s := range all {
+		settings, _ := s.(map[string]any)
+		if tags, ok := settings["tags"].(map[string]any); ok && tags["barge"] == "diabetes.prod."+score {
+			return id, settings, nil
+		}
+	}
+	return "", nil, fmt.Errorf("prod has no job of score %s", score)
+}
+
+func job(ts *testscript.TestScript, b *bench, args []string) error {
+	id, settings, err := b.jobOf(args[len(args)-1])
+	if err != nil || args[0] != "-e" {
+		return errors.Join(err, writeJSON(ts.Stdout(), settings))
+	}
+	raw, err := json.Marshal(settings)
+	if err != nil {
+		return err
+	}
+	changed := bytes.ReplaceAll(raw, []byte(args[1]), []byte(args[2]))
+	if bytes.Equal(raw, changed) {
+		return fmt.Errorf("%s has no %q", raw, args[1])
+	}
+	return b.call("prod", http.MethodPost, "/api/2.2/jobs/reset", map[string]any{"job_id": json.Number(id), "new_settings": json.RawMessage(changed)}, nil)
+}
+
+func fire(_ *testscript.TestScript, b *bench, args []string) error {
+	id, _, err := b.jobOf(args[0])
+	if err != nil {
+		return err
+	}
+	return b.call("prod", http.MethodPost, "/_sandbox/jobs/"+id+"/fire", nil, nil)
+}
+
+func requestLog(ts *testscript.TestScript, b *bench, args []string) error {
+	t, err := b.twin(args[0])
+	if err != nil {
+		return err
+	}
+	if len(args) == 2 && args[1] == "clear" {
+		t.ClearLog()
+		return nil
+	}
+	for _, c := range t.Log() {
+		if c.Method == http.MethodGet || c.Method == http.MethodHead {
+			continue
+		}
+		if _, err := fmt.Fprintf(ts.Stdout(), "%s %s %d\n", c.Method, c.Path, c.Status); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// versions are the stages of the model's versions, by number.
+func (b *bench) versions() (map[string]string, error) {
+	var out struct {
+		Versions []struct {
+			Version string `json:"version"`
+			Stage   string `json:"current_stage"`
+		} `json:"model_versions"`
+	}
+	query := "?filter=" + url.QueryEscape("name='diabetes'")
+	if err := b.call("registry", http.MethodGet, mlflowAPI+"model-versions/search"+query, nil, &out); err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for _, v := range out.Versions {
+		all[v.Version] = v.Stage
+	}
+	return all, nil
+}
+
+func slot(_ *testscript.TestScript, b *bench, args []string) error {
+	all, err := b.versions()
+	if err != nil {
+		return err
+	}
+	standing := []string{}
+	for _, number := range slices.Sorted(maps.Keys(all)) {
+		if all[number] == args[0] {
+			standing = append(standing, number)
+		}
+	}
+	if diff := cmp.Diff(append([]string{}, args[1:]...), standing); diff != "" {
+		return fmt.Errorf("in stage %s stand other versions (-want +got):\n%s", args[0], diff)
+	}
+	return nil
+}
+
+// seen is what a refused command leaves as it was.
+func (b *bench) seen(ts *testscript.TestScript) ([]byte, error) {
+	stages, err := b.versions()
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]any{"stages": stages}
+	var model map[string]any
+	if err := b.call("registry", http.MethodGet, mlflowAPI+"registered-models/get?name=diabetes", nil, &model); err == nil {
+		m, _ := model["registered_model"].(map[string]any)
+		all["tags"] = m["tags"]
+	}
+	for _, workspace := range []string{"test", "prod"} {
+		if all["jobs of "+workspace], err = b.jobs(workspace); err != nil {
+			return nil, err
+		}
+	}
+	if all["champions"], err = champions(ts); err != nil {
+		return nil, err
+	}
+	return json.MarshalIndent(all, "", " ")
+}
+
+// champions asks barge what is live, and fails where something has drifted or is in flight.
+func champions(ts *testscript.TestScript) (any, error) {
+	if err := ts.Exec("barge", "status", "-o", "json"); err != nil {
+		return nil, err
+	}
+	var out struct {
+		Environments []struct {
+			Environment string          `json:"environment"`
+			Release     json.RawMessage `json:"release"`
+			Live        int             `json:"live"`
+			Drift       []any           `json:"drift"`
+			Problem     string          `json:"problem"`
+			InFlight    any             `json:"in_flight"`
+		} `json:"environments"`
+	}
+	if err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &out); err != nil {
+		return nil, err
+	}
+	for _, e := range out.Environments {
+		if len(e.Drift) > 0 || e.Problem != "" || e.InFlight != nil {
+			return nil, fmt.Errorf("%s is not at rest: %+v", e.Environment, e)
+		}
+	}
+	return out.Environments, nil
+}
+
+func remembered(ts *testscript.TestScript, b *bench, _ []string) (err error) {
+	b.before, err = b.seen(ts)
+	return err
+}
+
+func unchanged(ts *testscript.TestScript, b *bench, _ []string) error {
+	now, err := b.seen(ts)
+	if err != nil {
+		return err
+	}
+	if diff := cmp.Diff(string(b.before), string(now)); diff != "" || b.before == nil {
+		return fmt.Errorf("something was changed (-before +now):\n%s", diff)
+	}
+	return nil
+}
+
+func exitCode(ts *testscript.TestScript, _ *bench, args []string) error {
+	dir := ts.Getenv("EXITS")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	type end struct {
+		code string
+		at   time.Time
+	}
+	var ends []end
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		ends = append(ends, end{ts.ReadFile(filepath.Join(dir, e.Name())), info.ModTime()})
+	}
+	slices.SortFunc(ends, func(a, b end) int { return b.at.Compare(a.at) })
+	if len(ends) < len(args) {
+		return fmt.Errorf("barge was run %d times only", len(ends))
+	}
+	var codes []string
+	for _, e := range ends[:len(args)] {
+		codes = append(codes, e.code)
+	}
+	slices.Sort(codes)
+	slices.Sort(args)
+	if diff := cmp.Diff(args, codes); diff != "" {
+		return fmt.Errorf("other exit codes (-want +got):\n%s", diff)
+	}
+	return nil
+}
+
+func jsonDocument(ts *testscript.TestScript, _ *bench, args []string) error {
+	dec := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout")))
+	var doc map[string]any
+	if err := dec.Decode(&doc); err != nil {
+		return fmt.Errorf("stdout is no JSON document: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is more on stdout than one JSON document")
+	}
+	for _, want := range append([]string{"format_version=1"}, args...) {
+		path, value, _ := strings.Cut(want, "=")
+		if got := fmt.Sprint(at(doc, strings.Split(path, "."))); got != value {
+			return fmt.Errorf("%s is %s, not %s", path, got, value)
+		}
+	}
+	return nil
+}
+
+// at walks down a JSON document; numbers are indices of lists.
+func at(v any, path []string) any {
+	for _, key := range path {
+		switch below := v.(type) {
+		case map[string]any:
+			v = below[key]
+		case []any:
+			i, err := strconv.Atoi(key)
+			if err != nil || i >= len(below) {
+				return nil
+			}
+			v = below[i]
+		default:
+			return nil
+		}
+	}
+	return v
+}
