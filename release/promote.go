@@ -198,7 +198,7 @@ func (p *place) inTheWay(s ledger.State, plan *prepared) error {
 		return errBegun
 	}
 	if f := s.Flight; f != nil {
-		return stop(ErrConflict, "barge status shows when it is over; then promote again",
+		return stop(ErrConflict, "barge resume --env "+p.name+" waits for it, or goes on with it when its owner is gone",
 			"a %s of %s to %s is in flight, begun by %s (%s) at %s", f.Kind, f.Release, p.name, f.Actor, f.By, f.At.Format("15:04:05 MST"))
 	}
 	if s.Champion.Live != plan.Over.Live {

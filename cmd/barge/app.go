@@ -43,7 +43,7 @@ func newApp(h *house) *cli.App {
 		Commands: []*cli.Command{
 			validateCommand(h), fmtCommand(h),
 			trainCommand(h), buildCommand(h), inspectCommand(h),
-			promoteCommand(h), gateCommand(h), scoreCommand(h), rollbackCommand(h),
+			promoteCommand(h), gateCommand(h), scoreCommand(h), rollbackCommand(h), resumeCommand(h),
 			statusCommand(h), historyCommand(h),
 			sandboxCommand(h), demoCommand(h), versionCommand(h),
 		},
