@@ -19,8 +19,12 @@ var version = "0.0.0-dev"
 func run(ctx context.Context, argv []string, in io.Reader, out, errOut io.Writer) int {
 	h := newHouse(in, out, errOut)
 	defer h.close()
+	h.console.JSON = asksForJSON(argv)
 	app := newApp(h)
-	err := app.RunContext(ctx, permute(app, argv))
+	argv, err := permute(app, argv)
+	if err == nil {
+		err = app.RunContext(ctx, argv)
+	}
 	if ctx.Err() != nil && err != nil && !errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("%w (%w)", err, ctx.Err())
 	}

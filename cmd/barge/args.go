@@ -1,26 +1,29 @@
 package main
 
 import (
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 )
 
 // permute moves flags that stand behind positional arguments to the front of their command: urfave/cli stops at the
-// first positional, and `promote 1.4.0 --yes` would silently mean something else. Arguments behind "--" stay.
-func permute(app *cli.App, argv []string) []string {
+// first positional, and `promote 1.4.0 --yes` would silently mean something else. Arguments behind "--" stay. A flag
+// whose value is missing is an error: with what stood before it in its place it would mean something else, too.
+func permute(app *cli.App, argv []string) ([]string, error) {
 	if len(argv) == 0 {
-		return argv
+		return argv, nil
 	}
 	commands, flags := app.Commands, app.Flags
-	out, rest := argv[:1:1], argv[1:]
+	out, rest, depth := argv[:1:1], argv[1:], 0
 	for len(rest) > 0 {
 		command := find(commands, rest[0])
 		if command == nil {
 			break
 		}
 		out, rest = append(out, rest[0]), rest[1:]
-		commands, flags = command.Subcommands, command.Flags
+		commands, flags, depth = command.Subcommands, command.Flags, depth+1
 	}
 	var positional []string
 	for len(rest) > 0 {
@@ -28,17 +31,21 @@ func permute(app *cli.App, argv []string) []string {
 		rest = rest[1:]
 		switch {
 		case arg == "--":
-			return append(append(append(out, "--"), positional...), rest...)
+			return append(append(append(out, "--"), positional...), rest...), nil
 		case len(arg) < 2 || arg[0] != '-':
 			positional = append(positional, arg)
 		default:
 			out = append(out, arg)
-			if takesValue(flags, arg) && len(rest) > 0 {
-				out, rest = append(out, rest[0]), rest[1:]
+			if !takesValue(flags, arg) {
+				continue
 			}
+			if len(rest) == 0 || rest[0] == "--" || defined(flags, rest[0]) != nil {
+				return nil, &usageError{message: arg + " needs a value", hint: strings.Join(argv[:1+depth], " ") + " --help shows its flags"}
+			}
+			out, rest = append(out, rest[0]), rest[1:]
 		}
 	}
-	return append(out, positional...)
+	return append(out, positional...), nil
 }
 
 func find(commands []*cli.Command, name string) *cli.Command {
@@ -52,17 +59,41 @@ func find(commands []*cli.Command, name string) *cli.Command {
 
 // takesValue says whether the flag arg is followed by its value as an argument of its own.
 func takesValue(flags []cli.Flag, arg string) bool {
-	name := strings.TrimLeft(arg, "-")
-	if strings.Contains(name, "=") {
+	f := defined(flags, arg)
+	if f == nil || strings.Contains(arg, "=") {
 		return false
 	}
-	for _, f := range flags {
-		for _, n := range f.Names() {
-			if n == name {
-				_, isBool := f.(*cli.BoolFlag)
-				return !isBool
-			}
+	_, isBool := f.(*cli.BoolFlag)
+	return !isBool
+}
+
+// defined is the flag that arg names, nil when there is none.
+func defined(flags []cli.Flag, arg string) cli.Flag {
+	if len(arg) < 2 || arg[0] != '-' {
+		return nil
+	}
+	name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+	i := slices.IndexFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+	if i < 0 {
+		return nil
+	}
+	return flags[i]
+}
+
+// asksForJSON tells whether argv asks for JSON, for errors that come before the flags are read.
+func asksForJSON(argv []string) bool {
+	asked := os.Getenv("BARGE_OUTPUT") == "json"
+	for i, arg := range argv {
+		name, value, joined := strings.Cut(arg, "=")
+		switch {
+		case arg == "--":
+			return asked
+		case !slices.Contains([]string{"-o", "--o", "-output", "--output"}, name):
+		case joined:
+			asked = value == "json"
+		case i+1 < len(argv):
+			asked = argv[i+1] == "json"
 		}
 	}
-	return false
+	return asked
 }

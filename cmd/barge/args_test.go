@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -25,9 +26,39 @@ func TestFlagsMayStandBehindPositionals(t *testing.T) {
 		{"barge", "barge"},
 		{"barge nonsense --to x", "barge --to nonsense x"},
 	} {
-		got := strings.Join(permute(app, strings.Fields(c.in)), " ")
-		if diff := cmp.Diff(c.want, got); diff != "" {
+		argv, err := permute(app, strings.Fields(c.in))
+		if err != nil {
+			t.Errorf("%s: %v", c.in, err)
+		}
+		if diff := cmp.Diff(c.want, strings.Join(argv, " ")); diff != "" {
 			t.Errorf("%s: %s", c.in, diff)
+		}
+	}
+	for in, want := range map[string]string{
+		"barge promote x --to":         "--to needs a value; barge promote --help shows its flags",
+		"barge promote --to --yes x":   "--to needs a value; barge promote --help shows its flags",
+		"barge promote x --to -- y":    "--to needs a value; barge promote --help shows its flags",
+		"barge sandbox up --workspace": "--workspace needs a value; barge sandbox up --help shows its flags",
+	} {
+		_, err := permute(app, strings.Fields(in))
+		var usage *usageError
+		if !errors.As(err, &usage) {
+			t.Errorf("%s: got %v, want a usage error", in, err)
+			continue
+		}
+		if diff := cmp.Diff(want, usage.message+"; "+usage.hint); diff != "" {
+			t.Errorf("%s: %s", in, diff)
+		}
+	}
+}
+
+func TestWhoAsksForJSON(t *testing.T) {
+	for in, want := range map[string]bool{
+		"barge status -o json": true, "barge status --output=json x": true, "barge -o json status": true, "barge status": false,
+		"barge status -o": false, "barge status -- -o json": false, "barge status -o json -o text": false, "barge --oh json": false,
+	} {
+		if got := asksForJSON(strings.Fields(in)); got != want {
+			t.Errorf("%s: %v", in, got)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -92,7 +91,7 @@ func configFiles(dir string) ([]string, error) {
 		files = append(files, main)
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("%s: %w", main, fs.ErrNotExist)
+		return nil, &usageError{message: "there is no barge.hcl in " + dir, hint: "barge fmt FILE formats another file"}
 	}
 	sort.Strings(files)
 	return files, nil

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,9 +64,13 @@ func edit(ts *testscript.TestScript, _ *bench, args []string) error {
 	return os.WriteFile(file, bytes.ReplaceAll(b, []byte(args[1]), []byte(args[2])), 0o600)
 }
 
+var features = regexp.MustCompile(`features = "[^"]*"`)
+
 func makeRelease(ts *testscript.TestScript, _ *bench, args []string) error {
 	if len(args) == 2 {
-		if err := editFeatures(ts.MkAbs("barge.hcl"), args[1]); err != nil {
+		file := ts.MkAbs("barge.hcl")
+		changed := features.ReplaceAllLiteralString(ts.ReadFile(file), fmt.Sprintf("features = %q", args[1]))
+		if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
 			return err
 		}
 	}
