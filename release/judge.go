@@ -139,6 +139,9 @@ func (p *place) condemn(ctx context.Context, s ledger.State, score environments.
 	case r.Outcome == gates.Failed:
 		p.Note("score %s failed: %s", score.Name, why)
 		back, err := p.rollback(ctx, s, Return{Environment: p.name, Reason: "first scoring " + score.Name + " failed: " + why}, s.Champion.Live)
+		if errors.Is(err, ErrConflict) {
+			return err // somebody else decided: what was judged is no more the champion
+		}
 		if err != nil {
 			return errors.Join(stop(ErrPartial, "barge rollback --env "+p.name, "score %s of %s in %s failed (%s), and rolling it back did not work", score.Name, release, p.name, why), err)
 		}

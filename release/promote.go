@@ -197,9 +197,8 @@ func (p *place) inTheWay(s ledger.State, plan *prepared) error {
 	if f := s.Flight; f != nil && f.Plan == plan.digest || s.Champion.Plan == plan.digest {
 		return errBegun
 	}
-	if f := s.Flight; f != nil {
-		return stop(ErrConflict, "barge resume --env "+p.name+" waits for it, or goes on with it when its owner is gone",
-			"a %s of %s to %s is in flight, begun by %s (%s) at %s", f.Kind, f.Release, p.name, f.Actor, f.By, f.At.Format("15:04:05 MST"))
+	if s.Flight != nil {
+		return p.busy(s)
 	}
 	if s.Champion.Live != plan.Over.Live {
 		return stop(ErrConflict, "barge promote again makes a new plan",

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/bargeml/barge/internal/effects"
 	"github.com/bargeml/barge/internal/ledger"
@@ -16,7 +18,8 @@ type Return struct {
 	Release     string // a name or an id; "" steps back
 	Fault       string // what is barred: "artifact" (also ""), "model" or "data" (nothing)
 	Reason      string
-	LetFinish   bool // do not cancel runs of what is removed
+	LetFinish   bool          // do not cancel runs of what is removed
+	Wait        time.Duration // how long at most to wait for an owner that may still be alive
 }
 
 // RolledBack is what a rollback did.
@@ -47,30 +50,73 @@ func (w *World) Rollback(ctx context.Context, r Return) (*RolledBack, error) {
 	return p.rollback(ctx, s, r, 0)
 }
 
-// rollback decides on the state s. judged is the Live whose first scoring failed; 0 when a person asks.
+// rollback decides on the state s, whatever happens meanwhile. judged is the Live whose first scoring failed; 0 when a
+// person asks.
 func (p *place) rollback(ctx context.Context, s ledger.State, r Return, judged int) (*RolledBack, error) {
-	if f := s.Flight; f != nil {
-		return nil, stop(ErrConflict, "barge status shows when it is over; then roll back",
-			"a %s of %s in %s is in flight, begun by %s (%s) at %s", f.Kind, f.Release, p.name, f.Actor, f.By, f.At.Format("15:04:05 MST"))
-	}
 	target, err := s.RollbackTarget(r.Release)
 	if err != nil {
 		return nil, &Stop{Why: ErrConflict, Err: err, Message: "rolling " + p.name + " back", Next: "barge history --env " + p.name + " lists what was live"}
 	}
-	done := &RolledBack{Environment: p.name, Release: target.Release, Removed: s.Champion.Release, Live: s.Champion.Live, Outcome: "nothing-to-do"}
-	if target.Release.Artifact == s.Champion.Release.Artifact && target.Live == s.Champion.Start {
-		return done, nil
+	removed, plan := s.Champion.Release, s.Champion.Plan
+	if s.InFlight() == ledger.Start {
+		removed, plan = s.Flight.Release, s.Flight.Plan
 	}
-	if done.Bars, err = bars(s.Champion.Release, r); err != nil {
+	done := &RolledBack{Environment: p.name, Release: target.Release, Removed: removed, Live: s.Champion.Live, Outcome: "nothing-to-do"}
+	if done.Bars, err = bars(removed, r); err != nil {
 		return nil, err
 	}
-	at, err := p.returnAddresses(ctx, s, target)
+	now := s
+	if s.Flight != nil {
+		if judged != 0 {
+			return nil, p.busy(s)
+		}
+		if k := s.InFlight(); k == ledger.Rollback || k == ledger.TurnBack {
+			return p.joinRollback(ctx, s, r, done)
+		}
+		if now, _, err = p.awaitGone(ctx, s, r.Wait); err != nil {
+			return nil, err
+		}
+	}
+	if now.Flight == nil && target.Release.Artifact == now.Champion.Release.Artifact && target.Live == now.Champion.Start {
+		return done, p.bar(ctx, done.Bars, now.Champion.Release)
+	}
+	if now, err = p.returnTo(ctx, s, now, target, done.Bars, judged); err != nil {
+		return nil, err
+	}
+	done.Outcome, done.Live = "done", now.Champion.Live
+	p.Note("live: %s is the champion of %s again", target.Release, p.name)
+	if !r.LetFinish {
+		done.Cancelled, err = p.cancelRuns(context.WithoutCancel(ctx), plan, now)
+	}
+	return done, err
+}
+
+func (p *place) busy(s ledger.State) error {
+	f := s.Flight
+	return stop(ErrConflict, "barge resume --env "+p.name+" waits for it, or goes on with it when its owner is gone",
+		"a %s of %s to %s is in flight, begun by %s (%s) at %s", f.Kind, f.Release, p.name, f.Actor, f.By, f.At.Format(time.RFC3339))
+}
+
+// returnTo begins the rollback, over what is in flight in the state now when its owner is gone, and switches.
+func (p *place) returnTo(ctx context.Context, s, now ledger.State, target ledger.Past, bars []ledger.Bar, judged int) (ledger.State, error) {
+	at, err := p.returnAddresses(ctx, now, target)
 	if err != nil {
-		return nil, err
+		return now, err
 	}
-	p.Note("rolling %s back from %s to %s", p.name, s.Champion.Release, target.Release)
+	replaces := 0
+	if now.Flight != nil {
+		if err := p.readable(ctx, now, at); err != nil {
+			return now, err
+		}
+		replaces = now.Flight.Seq
+	}
+	p.Note("rolling %s back to %s", p.name, target.Release)
 	o, err := p.begin(ctx, at, func(now ledger.State) (ledger.Begun, error) {
-		if now.Decision != s.Decision || now.Flight != nil || judged != 0 && (now.Champion.Live != judged || now.IsProven()) {
+		inFlight := 0
+		if now.Flight != nil {
+			inFlight = now.Flight.Seq
+		}
+		if now.Decision != s.Decision || inFlight != replaces || judged != 0 && (now.Champion.Live != judged || now.IsProven()) {
 			return ledger.Begun{}, stop(ErrConflict, "barge status --env "+p.name, "rolling %s back: it has moved meanwhile, nothing was done", p.name)
 		}
 		if bar, barred := now.Barred(target.Release); barred {
@@ -78,27 +124,51 @@ func (p *place) rollback(ctx context.Context, s ledger.State, r Return, judged i
 		}
 		to, back, _ := now.Return(target.Values)
 		return ledger.Begun{
-			Why: ledger.Rollback, Plan: target.Plan, Release: target.Release, To: to, Back: back, Bars: done.Bars, Seen: now.Decision,
+			Why: ledger.Rollback, Plan: target.Plan, Release: target.Release, To: to, Back: back, Bars: bars, Replaces: replaces, Seen: now.Decision,
 		}, nil
 	})
 	if err != nil {
-		return nil, err
+		return now, err
 	}
 	whole := context.WithoutCancel(ctx)
 	if err := o.switchPointers(whole); err != nil {
-		return nil, errors.Join(o.stranded(target.Release, err), o.leave(whole, err))
+		return now, errors.Join(o.stranded(target.Release, err), o.leave(whole, err))
 	}
-	now, err := o.live(whole)
+	now, err = o.live(whole)
+	if err == nil {
+		p.tellStore(whole, now)
+	}
+	return now, err
+}
+
+// joinRollback is a rollback asked for while one is in flight: that is the rollback. It is waited for, or finished when
+// its owner is gone, and this command adds its own bars.
+func (p *place) joinRollback(ctx context.Context, s ledger.State, r Return, done *RolledBack) (*RolledBack, error) {
+	now, err := p.goOn(ctx, s, Resumption{Environment: p.name, Wait: r.Wait}, &Resumed{})
 	if err != nil {
 		return nil, err
 	}
-	done.Outcome, done.Live = "done", now.Champion.Live
-	p.tellStore(whole, now)
-	p.Note("live: %s is the champion of %s again", target.Release, p.name)
-	if !r.LetFinish {
-		done.Cancelled, err = p.cancelRuns(whole, s, now)
+	done.Outcome, done.Release, done.Live = "done", now.Champion.Release, now.Champion.Live
+	return done, p.bar(ctx, done.Bars, now.Champion.Release)
+}
+
+// bar appends bars that are not there yet. What is live again is never barred by its own return.
+func (p *place) bar(ctx context.Context, bars []ledger.Bar, live ledger.Release) error {
+	for _, bar := range bars {
+		_, err := p.book.Append(ctx, func(s ledger.State) (ledger.Body, error) {
+			there := slices.ContainsFunc(s.Bars, func(b ledger.Placed[ledger.Bar]) bool {
+				return b.Said.Artifact == bar.Artifact && b.Said.Model == bar.Model
+			})
+			if there || bar.Artifact != "" && bar.Artifact == live.Artifact {
+				return nil, nil
+			}
+			return ledger.Barred{Bar: bar}, nil
+		})
+		if err != nil {
+			return fmt.Errorf("barring what was removed from %s: %w", p.name, err)
+		}
 	}
-	return done, err
+	return nil
 }
 
 // bars says what a rollback keeps from coming back by itself.
@@ -135,13 +205,13 @@ func (p *place) returnAddresses(ctx context.Context, s ledger.State, target ledg
 }
 
 // cancelRuns ends what the removed release had started on the jobs, and names it.
-func (p *place) cancelRuns(ctx context.Context, before, now ledger.State) ([]string, error) {
-	plan, err := p.recordedPlan(ctx, before.Champion.Plan)
+func (p *place) cancelRuns(ctx context.Context, removed string, now ledger.State) ([]string, error) {
+	plan, err := p.recordedPlan(ctx, removed)
 	if err != nil || plan == nil {
 		return nil, err
 	}
 	var pages []string
-	for id := range before.Champion.Values {
+	for id := range plan.Values {
 		number := now.Job(id)
 		if number == 0 || !strings.HasPrefix(id, "job:") {
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -174,6 +175,7 @@ func rollbackCommand(h *house) *cli.Command {
 			&cli.StringFlag{Name: "fault", Value: "artifact", Usage: "`WHAT` was at fault and is barred: artifact, model, or data (nothing is)"},
 			&cli.StringFlag{Name: "reason", Usage: "why, for everybody who reads the ledger: `TEXT`"},
 			&cli.BoolFlag{Name: "let-finish", Usage: "do not cancel runs of the release that is removed"},
+			&cli.DurationFlag{Name: "wait", Value: 2 * time.Minute, Usage: "how long to wait for an owner that may be alive: `DURATION`; then exit 5"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := positionals(c, "[RELEASE]"); err != nil {
@@ -194,6 +196,7 @@ func rollbackCommand(h *house) *cli.Command {
 			}
 			done, err := world.Rollback(c.Context, release.Return{
 				Environment: environment, Release: c.Args().First(), Fault: c.String("fault"), Reason: c.String("reason"), LetFinish: c.Bool("let-finish"),
+				Wait: c.Duration("wait"),
 			})
 			return h.tell(done != nil, err, struct {
 				FormatVersion int `json:"format_version"`
