@@ -147,6 +147,9 @@ func (l *looker) sameKind(info fs.FileInfo, mode filemode.FileMode) bool {
 // fresh says that the file is as git last saw it. One that was changed in the instant in which the index was written
 // could look so too, and is read instead.
 func (l *looker) fresh(e *index.Entry, info fs.FileInfo) bool {
+	if changed, known := changeTime(info); known && !changed.Equal(e.CreatedAt) {
+		return false
+	}
 	return int64(e.Size) == info.Size() && e.ModifiedAt.Equal(info.ModTime()) && e.ModifiedAt.Before(l.indexTime)
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -34,6 +35,16 @@ func TestDirty(t *testing.T) {
 		{"nothing", func(repo) {}, nil},
 		{"another time alone", func(r repo) { later(r, "ml/a.py") }, nil},
 		{"untracked", func(r repo) { r.write(map[string]string{"ml/new.py": "1\n"}) }, nil},
+		{"of the same size, with its old time put back", func(r repo) {
+			info, err := os.Stat(filepath.Join(r.dir, "ml/a.py"))
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			r.write(map[string]string{"ml/a.py": "print(9)\n"})
+			if err := os.Chtimes(filepath.Join(r.dir, "ml/a.py"), info.ModTime(), info.ModTime()); err != nil {
+				r.t.Fatal(err)
+			}
+		}, []string{"ml/a.py"}},
 		{"outside the project", func(r repo) { r.write(map[string]string{"other/d.py": "1\n"}) }, nil},
 		{"changed", func(r repo) { r.write(map[string]string{"ml/a.py": "print(9)\n", "ml/b/c.py": "print(22)\n"}) }, []string{"ml/a.py", "ml/b/c.py"}},
 		{"changed and staged", func(r repo) { r.write(map[string]string{"ml/a.py": "print(9)\n"}); r.git("add", "-A") }, []string{"ml/a.py"}},
@@ -158,5 +169,28 @@ func TestDirtyErrorNamesFiles(t *testing.T) {
 	}
 	if got := err.Error(); !strings.Contains(got, " and 12 more") || strings.Contains(got, "k,") {
 		t.Errorf("a long list is not cut: %s", got)
+	}
+}
+
+// TestRacyEntry: a file that may have changed in the instant in which the index was written is read, not believed.
+func TestRacyEntry(t *testing.T) {
+	r := newRepo(t, map[string]string{"a.py": "1\n"})
+	opened, err := openRepository(r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look, err := opened.lookAt()
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(filepath.Join(r.dir, "a.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range map[time.Duration]bool{0: false, time.Nanosecond: true} {
+		look.indexTime = info.ModTime().Add(after)
+		if got := look.fresh(look.staged["a.py"], info); got != want {
+			t.Errorf("an index written %v after the file is believed: %v, want %v", after, got, want)
+		}
 	}
 }

@@ -8,19 +8,15 @@ import (
 
 // ReleasesOf gives the names in the store that were built from a commit (a full hash), newest first.
 func (s *Store) ReleasesOf(ctx context.Context, commit string) ([]string, error) {
-	all, err := s.List(ctx)
+	made, err := s.list(ctx, func(from []Provenance) bool {
+		return slices.ContainsFunc(from, func(p Provenance) bool { return p.Commit == commit })
+	})
 	if err != nil {
 		return nil, fmt.Errorf("looking for the release of commit %.12s: %w", commit, err)
 	}
 	var names []string
-	for _, l := range all {
-		from, err := s.provenanceOf(ctx, l.ID, l.Name)
-		if err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(from, func(p Provenance) bool { return p.Commit == commit }) {
-			names = append(names, l.Name)
-		}
+	for _, l := range made {
+		names = append(names, l.Name)
 	}
 	return names, nil
 }

@@ -40,7 +40,7 @@ func TestInspectAndList(t *testing.T) {
 	}
 
 	for commit, want := range map[string]int{first.Commit: 3, strings.Repeat("ab", 20): 0} {
-		if made, err := y.store.MadeFrom(t.Context(), commit); err != nil || len(made) != want {
+		if made, err := y.store.ReleasesOf(t.Context(), commit); err != nil || len(made) != want {
 			t.Errorf("made from %s: %+v, %v, want %d names", commit, made, err, want)
 		}
 	}

@@ -152,13 +152,7 @@ func (s *Store) List(ctx context.Context) ([]Listed, error) {
 	return s.list(ctx, func([]Provenance) bool { return true })
 }
 
-// MadeFrom gives the names that were made from a commit (its full hash), as List orders them.
-func (s *Store) MadeFrom(ctx context.Context, commit string) ([]Listed, error) {
-	return s.list(ctx, func(from []Provenance) bool {
-		return slices.ContainsFunc(from, func(p Provenance) bool { return p.Commit == commit })
-	})
-}
-
+// list gives the names whose provenance is wanted.
 func (s *Store) list(ctx context.Context, wanted func([]Provenance) bool) ([]Listed, error) {
 	tags, err := s.tags(ctx)
 	if err != nil {
