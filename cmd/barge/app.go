@@ -17,7 +17,10 @@ var version = "0.0.0-dev"
 
 // run is one call of barge: it parses argv, does what it asks and gives the exit code.
 func run(ctx context.Context, argv []string, in io.Reader, out, errOut io.Writer) int {
-	h := newHouse(in, out, errOut)
+	return newHouse(in, out, errOut).run(ctx, argv)
+}
+
+func (h *house) run(ctx context.Context, argv []string) int {
 	defer h.close()
 	h.console.JSON = asksForJSON(argv)
 	app := newApp(h)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -17,54 +18,6 @@ import (
 	"github.com/bargeml/barge/environments"
 	"github.com/bargeml/barge/internal/sandbox"
 )
-
-// act is one act of the story: what is typed, and with which exit code it ends.
-type act struct {
-	title string
-	lines []line
-}
-
-type line struct {
-	typed string
-	exit  int // of a barge command
-}
-
-// story is the diabetes project's: a release, a refusal, a better release, a rollback.
-var story = []act{
-	{"Act 1: train in dev, tag, build, promote to test and prod", []line{
-		{"git tag v1.0.0", 0},
-		{"barge train", 0},
-		{"barge build", 0},
-		{"barge inspect 1.0.0", 0},
-		{"barge promote --to test", 0},
-		{"barge promote --to prod", 0},
-	}},
-	{"Act 2: a worse model, and the gate says no", []line{
-		{"edit features Age,BMI", 0},
-		{"git commit -qam 'Use age and BMI'", 0},
-		{"git tag v1.1.0", 0},
-		{"barge train", 0},
-		{"barge build", 0},
-		{"barge promote 1.1.0 --to test", 3},
-		{"barge status", 0},
-	}},
-	{"Act 3: a better model goes through to prod", []line{
-		{"edit features Pregnancies,Glucose,BloodPressure,SkinThickness,Insulin,BMI,DiabetesPedigreeFunction,Age", 0},
-		{"git commit -qam 'Use all features'", 0},
-		{"git tag v1.2.0", 0},
-		{"barge train", 0},
-		{"barge build", 0},
-		{"barge promote 1.2.0 --to test", 0},
-		{"barge promote --to prod", 0},
-		{"barge status", 0},
-	}},
-	{"Act 4: take it back", []line{
-		{"barge rollback --env prod --reason 'scores look wrong'", 0},
-		{"barge status", 0},
-		{"barge history --env prod", 0},
-		{"barge promote --to prod", 8},
-	}},
-}
 
 func demoCommand(h *house) *cli.Command {
 	return &cli.Command{
@@ -82,49 +35,133 @@ func demoCommand(h *house) *cli.Command {
 	}
 }
 
-func (h *house) demo(ctx context.Context, dir string) (err error) {
-	if dir, err = emptyFolder(dir); err != nil {
+func (h *house) demo(ctx context.Context, into string) (err error) {
+	s, err := h.openStage(ctx, into)
+	if err != nil {
 		return err
 	}
-	out := h.console.Out
-	fmt.Fprintf(out, "playing in %s\n", dir)
-	if err := copyProject(dir); err != nil {
-		return err
-	}
-	for _, typed := range []string{"git init -q", "git add .", "git commit -qm 'The diabetes project'"} {
-		if err := play(ctx, h, dir, line{typed, 0}); err != nil {
+	defer func() { err = errors.Join(err, s.Close()) }()
+	for _, l := range begin {
+		if err := s.play(ctx, l); err != nil {
 			return err
 		}
 	}
-	project, diags := environments.Load(dir, environments.Options{Sandbox: true})
+	for _, a := range story {
+		s.heading(a)
+		for _, l := range a.lines {
+			if err := s.play(ctx, l); err != nil {
+				return fmt.Errorf("%s: %w", a.title, err)
+			}
+		}
+	}
+	s.farewell()
+	return nil
+}
+
+// stage is where the story is played: a copy of the example project, its git repository, and its twins, which serve
+// in this process.
+type stage struct {
+	h     *house
+	dir   string // of the project
+	twins *sandbox.Sandbox
+}
+
+// openStage sets the stage in a folder that is empty or not there yet; "" is a new one.
+func (h *house) openStage(ctx context.Context, into string) (*stage, error) {
+	into, err := emptyFolder(into)
+	if err != nil {
+		return nil, err
+	}
+	s := &stage{h: h, dir: filepath.Join(into, "diabetes")}
+	if err := copyProject(s.dir); err != nil {
+		return nil, err
+	}
+	project, diags := environments.Load(s.dir, environments.Options{Sandbox: true})
 	if diags.HasErrors() {
-		return diags
+		return nil, diags
 	}
 	var names []string
 	for _, w := range project.Workspaces {
 		names = append(names, w.Name)
 	}
-	s, err := sandbox.Start(ctx, sandbox.Config{Dir: filepath.Join(dir, ".barge", "sandbox"), Workspaces: names, Progress: h.console.Err})
-	if err != nil {
+	if s.twins, err = sandbox.Start(ctx, sandbox.Config{Dir: s.sandboxDir(), Workspaces: names, Progress: h.console.Err}); err != nil {
+		return nil, err
+	}
+	s.say("A copy of the example project, and a twin on this machine for each of its workspaces: %s.\n"+
+		"The notebooks, the model and the registry are real. Every command stands here as you would type it.\n\n"+
+		"$ cd %s\n$ export BARGE_SANDBOX=1\n", list(names), s.dir)
+	return s, nil
+}
+
+func (s *stage) sandboxDir() string { return filepath.Join(s.dir, ".barge", "sandbox") }
+
+// Close ends the twins and all that they started. What they hold is kept.
+func (s *stage) Close() error { return s.twins.Close() }
+
+func (s *stage) say(format string, args ...any) { fmt.Fprintf(s.h.console.Out, format, args...) }
+
+// bold is for headings and what is typed, where somebody watches.
+func (s *stage) bold(text string) string {
+	if !s.h.console.Terminal {
+		return text
+	}
+	return "\x1b[1m" + text + "\x1b[0m"
+}
+
+func (s *stage) heading(a act) {
+	s.say("\n%s\n%s\n%s\n", s.bold(a.title), strings.Repeat("=", len(a.title)), a.shows)
+}
+
+func (s *stage) farewell() {
+	widest := 0
+	for _, n := range next {
+		widest = max(widest, len(n.typed))
+	}
+	s.say("\n%s\n\n  cd %s\n", s.bold("The project and its twins are kept. What to try next:"), s.dir)
+	for _, n := range next {
+		s.say("  %-*s  # %s\n", widest, n.typed, n.about)
+	}
+	s.say("\nThen make the model better: change barge.hcl, git commit, barge train, barge build, barge promote --to test.\n")
+}
+
+// play shows a line as a user would type it, does what it says, and checks how it ended.
+func (s *stage) play(ctx context.Context, l line) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	for _, a := range story {
-		fmt.Fprintf(out, "\n== %s ==\n", a.title)
-		for _, l := range a.lines {
-			if err := play(ctx, h, dir, l); err != nil {
-				return fmt.Errorf("%s: %w", a.title, err)
-			}
-		}
+	words := split(l.typed)
+	if words[0] == "edit" {
+		changed, err := setValue(filepath.Join(s.dir, words[1]), words[2], words[3])
+		s.say("\n# in %s: %s\n", words[1], s.bold(changed))
+		return err
 	}
-	fmt.Fprintf(out, "\nThe project and its twins are kept. What to try next:\n\n"+
-		"  cd %s\n  export BARGE_SANDBOX=1\n"+
-		"  barge sandbox up                  the twins, again\n"+
-		"  barge history --env test          every gate and its outcome\n"+
-		"  barge rollback 1.2.0 --env prod   refused: it is barred\n"+
-		"  $EDITOR barge.hcl                 then commit, barge train, barge build, barge promote --to test\n"+
-		"  barge sandbox down\n", dir)
+	s.say("\n$ %s\n", s.bold(l.typed))
+	if err := s.do(ctx, l, words); err != nil {
+		return err
+	}
+	if l.exit != 0 {
+		s.say("# exit code %d\n", l.exit)
+	}
+	if l.check != nil {
+		return l.check(ctx, s)
+	}
 	return nil
+}
+
+func (s *stage) do(ctx context.Context, l line, words []string) error {
+	if words[0] == "git" {
+		return git(ctx, s.h.console.Err, s.dir, words[1:]...)
+	}
+	h := newHouse(strings.NewReader(""), s.h.console.Out, s.h.console.Err)
+	h.here, h.console.Terminal = s.dir, s.h.console.Terminal
+	code := h.run(ctx, append(words, "--sandbox", "--sandbox-dir", s.sandboxDir())) // whatever the caller's variables say
+	switch {
+	case code == l.exit:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return fmt.Errorf("%s ended with exit code %d, not %d", l.typed, code, l.exit)
 }
 
 // emptyFolder makes the folder to play in, or a new one below the system's temporary folder.
@@ -154,31 +191,6 @@ func copyProject(dir string) error {
 	return os.WriteFile(filepath.Join(dir, ".gitignore"), []byte(".barge/\n"), 0o644)
 }
 
-// play shows a line as a user would type it and does what it says.
-func play(ctx context.Context, h *house, dir string, l line) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	words := split(l.typed)
-	switch words[0] {
-	case "edit":
-		fmt.Fprintf(h.console.Out, "\n# in barge.hcl: features = %q\n", words[2])
-		return editFeatures(filepath.Join(dir, "barge.hcl"), words[2])
-	case "git":
-		fmt.Fprintf(h.console.Out, "\n$ %s\n", l.typed)
-		return git(ctx, h.console.Err, dir, words[1:]...)
-	}
-	fmt.Fprintf(h.console.Out, "\n$ %s\n", l.typed)
-	argv := append(words, "--sandbox", "--dir", dir)
-	if code := run(ctx, argv, strings.NewReader(""), h.console.Out, h.console.Err); code != l.exit {
-		return fmt.Errorf("%s ended with exit code %d, not %d", l.typed, code, l.exit)
-	}
-	if l.exit != 0 {
-		fmt.Fprintf(h.console.Out, "(exit code %d)\n", l.exit)
-	}
-	return nil
-}
-
 // git runs git as somebody without settings of their own could.
 func git(ctx context.Context, out io.Writer, dir string, args ...string) error {
 	who := []string{"-c", "user.name=Barge demo", "-c", "user.email=demo@barge.invalid", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"}
@@ -190,20 +202,21 @@ func git(ctx context.Context, out io.Writer, dir string, args ...string) error {
 	return nil
 }
 
-// editFeatures changes the one line that the trainings of the story differ in.
-func editFeatures(file, features string) error {
+// setValue changes the one line of a file that sets key, in HCL or YAML, and gives that line.
+func setValue(file, key, value string) (changed string, err error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return err
+		return "", err
 	}
-	lines := strings.Split(string(b), "\n")
-	for i, l := range lines {
-		if strings.Contains(l, "features = ") {
-			lines[i] = l[:strings.Index(l, "features")] + fmt.Sprintf("features = %q", features)
-			return os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o644)
-		}
+	setting := regexp.MustCompile(`(?m)^([ \t]*` + regexp.QuoteMeta(key) + `[ \t]*[=:][ \t]*)(.*)$`)
+	at := setting.FindAllSubmatchIndex(b, -1)
+	if len(at) != 1 {
+		return "", fmt.Errorf("%s sets %s %d times, not once", file, key, len(at))
 	}
-	return fmt.Errorf("%s has no features to edit", file)
+	from, to := at[0][4], at[0][5]
+	text := string(b[:from]) + value + string(b[to:])
+	changed = strings.TrimSpace(string(b[at[0][2]:at[0][3]]) + value)
+	return changed, os.WriteFile(file, []byte(text), 0o644)
 }
 
 // split splits words as a shell does, single quotes understood.

@@ -32,9 +32,11 @@ type house struct {
 	secrets *transport.Redactor
 	printed bool // a result is on stdout
 
+	here    string // what relative folders are relative to; "": the working directory
 	dir     string // of barge.hcl
 	vars    map[string]string
 	sandbox bool
+	twinDir string // of the twins' state; "": below dir
 
 	project    func() (*environments.Project, error)
 	identities func() *identity.Identities
@@ -77,6 +79,7 @@ func (h *house) commonFlags() []cli.Flag {
 		&cli.StringFlag{Name: "dir", Aliases: []string{"C"}, Value: ".", Usage: "`FOLDER` of barge.hcl"},
 		&cli.StringSliceFlag{Name: "var", Usage: "set a variable of barge.hcl: `NAME=VALUE` (or BARGE_VAR_NAME)"},
 		&cli.BoolFlag{Name: "sandbox", Usage: "use the twins on this machine instead of the workspaces", EnvVars: []string{"BARGE_SANDBOX"}},
+		&cli.StringFlag{Name: "sandbox-dir", Usage: "`FOLDER` where the twins keep their state (default: .barge/sandbox beside barge.hcl)", EnvVars: []string{"BARGE_SANDBOX_DIR"}},
 	}
 }
 
@@ -89,11 +92,16 @@ func (h *house) before(c *cli.Context) error {
 	default:
 		return &usageError{message: fmt.Sprintf("-o %s: there are text and json", c.String("output"))}
 	}
-	dir, err := filepath.Abs(c.String("dir"))
-	if err != nil {
+	var err error
+	if h.dir, err = h.folder(c.String("dir")); err != nil {
 		return err
 	}
-	h.dir, h.sandbox, h.vars = dir, c.Bool("sandbox"), map[string]string{}
+	if dir := c.String("sandbox-dir"); dir != "" {
+		if h.twinDir, err = h.folder(dir); err != nil {
+			return err
+		}
+	}
+	h.sandbox, h.vars = c.Bool("sandbox"), map[string]string{}
 	for _, pair := range c.StringSlice("var") {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok || name == "" {
@@ -102,6 +110,14 @@ func (h *house) before(c *cli.Context) error {
 		h.vars[name] = value
 	}
 	return nil
+}
+
+// folder is the absolute path of a folder that was typed.
+func (h *house) folder(dir string) (string, error) {
+	if h.here != "" && !filepath.IsAbs(dir) {
+		dir = filepath.Join(h.here, dir)
+	}
+	return filepath.Abs(dir)
 }
 
 // print writes the command's result.
@@ -130,7 +146,12 @@ func (h *house) openStore() (*artifacts.Store, error) {
 }
 
 // sandboxDir is where the twins of a project keep their state.
-func (h *house) sandboxDir() string { return filepath.Join(h.dir, ".barge", "sandbox") }
+func (h *house) sandboxDir() string {
+	if h.twinDir != "" {
+		return h.twinDir
+	}
+	return filepath.Join(h.dir, ".barge", "sandbox")
+}
 
 // findTwins finds the project's sandbox, and starts one that ends when idle where none runs.
 func (h *house) findTwins() (sandbox.Status, error) {

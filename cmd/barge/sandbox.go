@@ -31,7 +31,7 @@ func workspaceFlag() cli.Flag {
 
 // upOptions start this program's own server.
 func (h *house) upOptions(names []string, idle time.Duration) sandbox.UpOptions {
-	args := []string{"sandbox", "serve", "--dir", h.dir}
+	args := []string{"sandbox", "serve", "--dir", h.dir, "--sandbox-dir", h.sandboxDir()}
 	for _, name := range names {
 		args = append(args, "--workspace", name)
 	}
