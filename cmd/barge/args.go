@@ -32,6 +32,8 @@ func permute(app *cli.App, argv []string) ([]string, error) {
 		switch {
 		case arg == "--":
 			return append(append(append(out, "--"), positional...), rest...), nil
+		case arg == "--help" || arg == "-h":
+			return append(slices.Clone(argv[:1+depth]), arg), nil // whatever else there is: it would be taken for a topic
 		case len(arg) < 2 || arg[0] != '-':
 			positional = append(positional, arg)
 		default:

@@ -24,6 +24,9 @@ func TestFlagsMayStandBehindPositionals(t *testing.T) {
 		{"barge promote 1.4.0 --unknown", "barge promote --unknown 1.4.0"},
 		{"barge promote - --to prod", "barge promote --to prod -"},
 		{"barge", "barge"},
+		{"barge promote x --to prod --help", "barge promote --help"},
+		{"barge sandbox up -h x", "barge sandbox up -h"},
+		{"barge promote --to prod -- --help", "barge promote --to prod -- --help"},
 		{"barge nonsense --to x", "barge --to nonsense x"},
 	} {
 		argv, err := permute(app, strings.Fields(c.in))
