@@ -199,15 +199,18 @@ func (w *warmth) startProcess(layer string, listener *os.File) (*Process, error)
 // close ends all warm interpreters, and with them the runs forked from them. It may be repeated.
 func (w *warmth) close() error {
 	w.mu.Lock()
-	hosts := w.hosts
-	w.hosts, w.closed = map[string]*warmHost{}, true
-	w.mu.Unlock()
-	var errs []error
-	for _, host := range hosts {
+	var running []*Process
+	for _, host := range w.hosts {
 		if host.idle != nil {
 			host.idle.Stop()
 		}
-		errs = append(errs, host.process.Stop())
+		running = append(running, host.process)
+	}
+	w.hosts, w.closed = nil, true
+	w.mu.Unlock()
+	var errs []error
+	for _, process := range running {
+		errs = append(errs, process.Stop())
 	}
 	return errors.Join(errs...)
 }
