@@ -44,6 +44,26 @@ func Load(dir string, opts Options) (*Project, Diagnostics) {
 	return load(sources, opts)
 }
 
+// LoadFiles is Load for the files of a commit, by name, wherever the project's folder is.
+func LoadFiles(files map[string][]byte, opts Options) (*Project, Diagnostics) {
+	text, ok := files[mainFile]
+	if !ok {
+		return nil, broken("there is no "+mainFile, "")
+	}
+	sources := []source{{mainFile, text}}
+	for _, name := range sorted(files) {
+		if name != mainFile && isConfig(name) {
+			sources = append(sources, source{name, files[name]})
+		}
+	}
+	return load(sources, opts)
+}
+
+// isConfig says whether a file is read as configuration.
+func isConfig(name string) bool {
+	return name == mainFile || strings.HasSuffix(name, moreFiles) && !strings.HasPrefix(name, ".")
+}
+
 // source is one file; its name is relative to the folder.
 type source struct {
 	name string
@@ -57,7 +77,7 @@ func read(dir string) ([]source, Diagnostics) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.Name() == mainFile || strings.HasSuffix(e.Name(), moreFiles) && !strings.HasPrefix(e.Name(), ".") {
+		if isConfig(e.Name()) {
 			names = append(names, e.Name())
 		}
 	}

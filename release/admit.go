@@ -16,9 +16,10 @@ import (
 
 // Reason is one thing that keeps a release out of an environment.
 type Reason struct {
-	Why   error  // ErrPending, ErrConflict, …
-	Text  string // what, and why
-	Clear string // what clears it
+	Why   error     // ErrPending, ErrConflict, …
+	Text  string    // what, and why
+	Clear string    // what clears it
+	At    time.Time // when it clears by itself; zero: never
 }
 
 // admission is what has been gathered from outside the environment's own ledger about one plan.
@@ -93,7 +94,7 @@ func (p *place) provenUpstream(ctx context.Context, up string, c *candidate, own
 	}
 	known := s.Known[c.Artifact]
 	no := func(clear, format string, args ...any) (time.Time, []Reason, error) {
-		return since, []Reason{{ErrPending, fmt.Sprintf(format, args...), clear}}, nil
+		return since, []Reason{{Why: ErrPending, Text: fmt.Sprintf(format, args...), Clear: clear}}, nil
 	}
 	promote, history := "barge promote "+c.Release.String()+" --to "+up, "barge history --env "+up
 	switch bar, barred := s.Barred(c.Release); {
@@ -139,7 +140,7 @@ func (p *place) vouches(
 		return nil, err
 	}
 	if e == nil {
-		return []Reason{{ErrPending, fmt.Sprintf("gate %s of %s has no passed evidence about %s", g.Name, p.name, c.Release), promote}}, nil
+		return []Reason{{Why: ErrPending, Text: fmt.Sprintf("gate %s of %s has no passed evidence about %s", g.Name, p.name, c.Release), Clear: promote}}, nil
 	}
 	champion := e.Champion.Artifact
 	if g.Against == promoted {
@@ -151,7 +152,7 @@ func (p *place) vouches(
 	}
 	var reasons []Reason
 	for _, m := range e.Matches(w) {
-		reasons = append(reasons, Reason{ErrPending, p.name + ": " + m.Text, "barge gate " + c.Release.String() + " --env " + p.name + " --rerun"})
+		reasons = append(reasons, Reason{Why: ErrPending, Text: p.name + ": " + m.Text, Clear: "barge gate " + c.Release.String() + " --env " + p.name + " --rerun"})
 	}
 	return reasons, nil
 }
@@ -175,7 +176,7 @@ func (p *place) notOlder(c *candidate, s ledger.State) ([]Reason, error) {
 	if age != artifacts.Older {
 		return nil, nil
 	}
-	return []Reason{{ErrConflict, fmt.Sprintf("%s is older than the champion %s", c.Release, s.Champion.Release), "--allow-older, or barge rollback --env " + p.name}}, nil
+	return []Reason{{Why: ErrConflict, Text: fmt.Sprintf("%s is older than the champion %s", c.Release, s.Champion.Release), Clear: "--allow-older, or barge rollback --env " + p.name}}, nil
 }
 
 // byModels orders two releases of one commit: the model registered later makes the newer one.
@@ -202,7 +203,7 @@ func (a *admission) soaks() []Reason {
 		return nil
 	}
 	if over := a.proven.Add(soak); a.site.Now().Before(over) {
-		return []Reason{{ErrPending, fmt.Sprintf("%s soaks until %s", a.c.Release, over.UTC().Format(time.RFC3339)), "promote again after that"}}
+		return []Reason{{Why: ErrPending, Text: fmt.Sprintf("%s soaks until %s", a.c.Release, over.UTC().Format(time.RFC3339)), Clear: "promote again after that", At: over}}
 	}
 	return nil
 }
@@ -213,16 +214,13 @@ func (a *admission) reasons(s ledger.State, asked bool) []Reason {
 	var all []Reason
 	promote := "barge promote " + a.c.Release.String() + " --to " + a.name
 	if bar, barred := s.Barred(a.c.Release); barred {
-		all = append(all, Reason{ErrPending, fmt.Sprintf("%s is barred in %s: %s", a.c.Release, a.name, bar.Said.Reason), "a release that mends it, or an unbar"})
+		all = append(all, Reason{Why: ErrPending, Text: fmt.Sprintf("%s is barred in %s: %s", a.c.Release, a.name, bar.Said.Reason), Clear: "a release that mends it, or an unbar"})
 	}
 	if h := s.Hold; h != nil {
-		all = append(all, Reason{ErrPending, fmt.Sprintf("%s is on hold since %s: %s", a.name, h.At.Format(time.RFC3339), h.Said.Reason), "an unhold"})
+		all = append(all, Reason{Why: ErrPending, Text: fmt.Sprintf("%s is on hold since %s: %s", a.name, h.At.Format(time.RFC3339), h.Said.Reason), Clear: "an unhold"})
 	}
 	if !s.IsProven() && s.Seq > 0 {
-		all = append(all, Reason{
-			ErrPending, fmt.Sprintf("the champion %s of %s is not proven: its first scoring has not passed", s.Champion.Release, a.name),
-			"barge promote " + s.Champion.Release.String() + " --to " + a.name + " judges it again; barge rollback --env " + a.name + " takes it back",
-		})
+		all = append(all, Reason{Why: ErrPending, Text: fmt.Sprintf("the champion %s of %s is not proven: its first scoring has not passed", s.Champion.Release, a.name), Clear: "barge promote " + s.Champion.Release.String() + " --to " + a.name + " judges it again; barge rollback --env " + a.name + " takes it back"})
 	}
 	all = append(all, a.upstream...)
 	all = append(all, a.older...)
@@ -243,11 +241,11 @@ func (a *admission) unanswered(s ledger.State, gate, promote string) []Reason {
 	}
 	e, ok := a.evidence[gate]
 	if !ok {
-		return []Reason{{ErrPending, fmt.Sprintf("gate %s has no passed evidence about %s", gate, a.c.Release), promote}}
+		return []Reason{{Why: ErrPending, Text: fmt.Sprintf("gate %s has no passed evidence about %s", gate, a.c.Release), Clear: promote}}
 	}
 	var reasons []Reason
 	for _, m := range e.Matches(w) {
-		reasons = append(reasons, Reason{ErrPending, m.Text, promote})
+		reasons = append(reasons, Reason{Why: ErrPending, Text: m.Text, Clear: promote})
 	}
 	return reasons
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/bargeml/barge/artifacts"
+	"github.com/bargeml/barge/environments"
 	"github.com/bargeml/barge/internal/console"
 	"github.com/bargeml/barge/release"
 )
@@ -64,11 +65,7 @@ func printRelease(w io.Writer, r artifacts.Release) {
 
 // build makes the artifact of the commit that the command names.
 func (h *house) build(ctx context.Context, c *cli.Context) (artifacts.Release, error) {
-	project, err := h.project()
-	if err != nil {
-		return artifacts.Release{}, err
-	}
-	commit, err := h.commit(ctx, c)
+	commit, project, err := h.committed(ctx, c)
 	if err != nil {
 		return artifacts.Release{}, err
 	}
@@ -148,15 +145,11 @@ func printTrained(w io.Writer, t *release.Trained) {
 }
 
 func (h *house) train(ctx context.Context, c *cli.Context) (*release.Trained, error) {
-	project, err := h.project()
+	commit, project, err := h.committed(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	label, err := h.trainable(c.Args().First())
-	if err != nil {
-		return nil, err
-	}
-	commit, err := h.commit(ctx, c)
+	label, err := trainable(project, c.Args().First())
 	if err != nil {
 		return nil, err
 	}
@@ -169,15 +162,12 @@ func (h *house) train(ctx context.Context, c *cli.Context) (*release.Trained, er
 	if err != nil {
 		return nil, err
 	}
+	world.Project = world.Project.WithArtifact(project)
 	return world.Train(ctx, sources, label, c.Bool("again"))
 }
 
 // trainable finds the model to train: the one named, or the only one that can be.
-func (h *house) trainable(named string) (string, error) {
-	project, err := h.project()
-	if err != nil {
-		return "", err
-	}
+func trainable(project *environments.Project, named string) (string, error) {
 	var labels []string
 	if project.Artifact != nil {
 		for _, m := range project.Artifact.Models {

@@ -336,12 +336,33 @@ func remember[T any](make func(string) (T, error)) func(string) (T, error) {
 	}
 }
 
-// commit opens the commit that a command builds or trains from.
-func (h *house) commit(ctx context.Context, c *cli.Context) (*artifacts.Commit, error) {
+// committed opens the commit that a command builds or trains from, and reads the project as that commit has it. Where
+// things are is still read here and now.
+func (h *house) committed(ctx context.Context, c *cli.Context) (*artifacts.Commit, *environments.Project, error) {
+	if _, err := h.project(); err != nil {
+		return nil, nil, err
+	}
 	commit, err := artifacts.OpenCommit(ctx, h.dir, artifacts.CommitOptions{Ref: c.String("ref"), AllowDirty: c.Bool("allow-dirty")})
 	var dirty *artifacts.DirtyError
 	if errors.As(err, &dirty) {
-		return nil, &usageError{message: err.Error(), hint: "commit them, or --allow-dirty builds HEAD without them"}
+		return nil, nil, &usageError{message: err.Error(), hint: "commit them, or --allow-dirty builds HEAD without them"}
 	}
-	return commit, err
+	if err != nil {
+		return nil, nil, err
+	}
+	names, err := commit.Files("*.hcl")
+	if err != nil {
+		return nil, nil, err
+	}
+	files := map[string][]byte{}
+	for _, name := range names {
+		if files[name], err = commit.ReadFile(name); err != nil {
+			return nil, nil, err
+		}
+	}
+	project, diags := environments.LoadFiles(files, environments.Options{Vars: h.vars, Sandbox: h.sandbox})
+	if diags.HasErrors() {
+		return nil, nil, fmt.Errorf("reading the configuration of commit %.12s: %w", commit.Hash, diags)
+	}
+	return commit, project, nil
 }
