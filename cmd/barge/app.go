@@ -51,10 +51,11 @@ func newApp(h *house) *cli.App {
 			validateCommand(h), fmtCommand(h),
 			trainCommand(h), buildCommand(h), inspectCommand(h),
 			promoteCommand(h), gateCommand(h), scoreCommand(h), rollbackCommand(h), resumeCommand(h),
-			statusCommand(h), historyCommand(h),
+			statusCommand(h), whyNotCommand(h), historyCommand(h),
 			sandboxCommand(h), demoCommand(h), versionCommand(h),
 		},
 	}
+	app.Commands = append(app.Commands, sayCommands(h)...)
 	app.Action = func(c *cli.Context) error {
 		if c.Args().Present() {
 			return unknown(app.Commands, c.Args().First(), "command")
