@@ -214,10 +214,10 @@ func (a *admission) reasons(s ledger.State, asked bool) []Reason {
 	var all []Reason
 	promote := "barge promote " + a.c.Release.String() + " --to " + a.name
 	if bar, barred := s.Barred(a.c.Release); barred {
-		all = append(all, Reason{Why: ErrPending, Text: fmt.Sprintf("%s is barred in %s: %s", a.c.Release, a.name, bar.Said.Reason), Clear: "a release that mends it, or an unbar"})
+		all = append(all, Reason{Why: ErrPending, Text: fmt.Sprintf("%s is barred in %s: %s", a.c.Release, a.name, bar.Said.Reason), Clear: "a release that mends it, or barge unbar " + a.c.Release.String() + " --env " + a.name + " --reason TEXT"})
 	}
 	if h := s.Hold; h != nil {
-		all = append(all, Reason{Why: ErrPending, Text: fmt.Sprintf("%s is on hold since %s: %s", a.name, h.At.Format(time.RFC3339), h.Said.Reason), Clear: "an unhold"})
+		all = append(all, Reason{Why: ErrPending, Text: fmt.Sprintf("%s is on hold since %s: %s", a.name, h.At.Format(time.RFC3339), h.Said.Reason), Clear: "barge unhold --env " + a.name + " --reason TEXT"})
 	}
 	if !s.IsProven() && s.Seq > 0 {
 		all = append(all, Reason{Why: ErrPending, Text: fmt.Sprintf("the champion %s of %s is not proven: its first scoring has not passed", s.Champion.Release, a.name), Clear: "barge promote " + s.Champion.Release.String() + " --to " + a.name + " judges it again; barge rollback --env " + a.name + " takes it back"})
