@@ -32,6 +32,22 @@ func Default(ctx context.Context, c Class) context.Context {
 	return With(ctx, c)
 }
 
+type askKey struct{}
+
+// Asking returns a context whose requests ask right before each sending, repetitions too; an error keeps the request
+// from being sent and is RoundTrip's. GET and HEAD do not ask.
+func Asking(ctx context.Context, may func() error) context.Context {
+	return context.WithValue(ctx, askKey{}, may)
+}
+
+func maySend(r *http.Request) error {
+	may, asks := r.Context().Value(askKey{}).(func() error)
+	if !asks || r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return nil
+	}
+	return may()
+}
+
 func classOf(r *http.Request) Class {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return Safe

@@ -109,6 +109,12 @@ func Sleep(ctx context.Context, d time.Duration) error {
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	class, began := classOf(r), t.o.Now()
 	for attempt := 1; ; attempt++ {
+		if err := maySend(r); err != nil {
+			if r.Body != nil {
+				_ = r.Body.Close()
+			}
+			return nil, err
+		}
 		resp, err := t.send(r, attempt)
 		wait, again := t.again(class, attempt, t.o.Now().Sub(began), resp, err)
 		if !again || attempt >= t.o.Attempts || !replayable(r) || t.tooLate(r.Context(), wait) {
