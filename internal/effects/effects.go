@@ -14,10 +14,16 @@ import (
 	"github.com/bargeml/barge/internal/databricks"
 	"github.com/bargeml/barge/internal/ledger"
 	"github.com/bargeml/barge/internal/registry"
+	"github.com/bargeml/barge/internal/transport"
 )
 
-// Right is asked right before each call that changes something; its error keeps the call from being sent.
+// Right is asked right before each sending of a call that changes something; its error keeps it from being sent.
 type Right func() error
+
+// under is the context of a Set's calls: each is sent once, and not without the right.
+func (r Right) under(ctx context.Context) context.Context {
+	return transport.Asking(transport.With(ctx, transport.Once), r)
+}
 
 // Pointer is a place that makes a release live.
 type Pointer interface {

@@ -11,7 +11,6 @@ import (
 	"github.com/bargeml/barge/environments"
 	"github.com/bargeml/barge/internal/databricks"
 	"github.com/bargeml/barge/internal/ledger"
-	"github.com/bargeml/barge/internal/transport"
 )
 
 // jobTag marks a job as barge's; its value says whose: "<project>.<environment>.<score>".
@@ -67,16 +66,28 @@ func (j *Job) Number() int64 { return j.number }
 // Use tells the pointer which job is its own, once the ledger says so.
 func (j *Job) Use(number int64) { j.number = number }
 
+// makings is how often a job is looked for and created when the creation was not answered: each may leave a spare.
+const makings = 3
+
 // Make finds the job by its tag, or creates it with nothing to run and no schedule. Whoever calls it records the id
 // before it is ever made active.
 func (j *Job) Make(ctx context.Context) (int64, error) {
-	found, err := j.Others(ctx)
-	if err != nil {
-		return 0, err
+	for n := 1; ; n++ {
+		found, err := j.Others(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if len(found) > 0 {
+			return found[0].ID, nil
+		}
+		number, err := j.create(ctx)
+		if err == nil || Definite(err) || n == makings {
+			return number, err
+		}
 	}
-	if len(found) > 0 {
-		return found[0].ID, nil
-	}
+}
+
+func (j *Job) create(ctx context.Context) (int64, error) {
 	empty, err := json.Marshal(map[string]any{
 		"name": "barge " + j.address.Tag, "tags": map[string]any{jobTag: j.address.Tag}, "max_concurrent_runs": 1,
 	})
@@ -126,15 +137,14 @@ func (j *Job) settings(ctx context.Context) (map[string]any, error) {
 // kept are the settings that a value may hold; the server's other defaults are none of it.
 var kept = []string{"name", "tags", "max_concurrent_runs", "schedule", "tasks", "environments", "run_as"}
 
-// Read gives the job's settings as far as barge writes them, or Off when its schedule is paused, it never had one to
-// run, or there is no job.
+// Read gives the job's settings as far as barge writes them, or Off when it runs nothing by itself or there is no job.
 func (j *Job) Read(ctx context.Context) (ledger.Value, error) {
 	settings, err := j.settings(ctx)
 	if err != nil {
 		return "", err
 	}
-	if resting(settings) {
-		return ledger.Off, nil
+	if resting(settings) || settings["schedule"] == nil {
+		return ledger.Off, nil // so that what was found in a job is never what a ledger had set
 	}
 	value := map[string]any{}
 	for _, key := range kept {
@@ -210,10 +220,7 @@ func (j *Job) Set(ctx context.Context, want ledger.Value, right Right) error {
 	if j.number == 0 {
 		return fmt.Errorf("setting the job of score %s: the ledger knows no job of it", j.address.Score)
 	}
-	if err := right(); err != nil {
-		return err
-	}
-	return j.workspace.ResetJob(transport.With(ctx, transport.Once), j.number, json.RawMessage(want))
+	return j.workspace.ResetJob(right.under(ctx), j.number, json.RawMessage(want))
 }
 
 func (j *Job) rest(ctx context.Context, right Right) error {
@@ -230,8 +237,5 @@ func (j *Job) rest(ctx context.Context, right Right) error {
 	if err != nil {
 		return err
 	}
-	if err := right(); err != nil {
-		return err
-	}
-	return j.workspace.ResetJob(transport.With(ctx, transport.Once), j.number, b)
+	return j.workspace.ResetJob(right.under(ctx), j.number, b)
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/bargeml/barge/internal/ledger"
 	"github.com/bargeml/barge/internal/registry"
-	"github.com/bargeml/barge/internal/transport"
 )
 
 const archived = "Archived"
@@ -150,17 +149,16 @@ func (s *Slot) Set(ctx context.Context, want ledger.Value, right Right) error {
 	if err := s.tag(ctx, version, right); err != nil {
 		return err
 	}
+	held := false
 	if len(s.address.Downstream) > 0 {
-		held, err := s.held(ctx, version)
-		if err != nil {
+		if held, err = s.held(ctx, version); err != nil {
 			return err
 		}
-		if held {
-			return s.sweep(ctx, version, s.memory.Out, right)
-		}
 	}
-	if err := s.assign(ctx, version, s.address.Stage, s.address.Archive, right); err != nil {
-		return err
+	if !held {
+		if err := s.assign(ctx, version, s.address.Stage, s.address.Archive, right); err != nil {
+			return err
+		}
 	}
 	if err := s.restoreUpstream(ctx, right); err != nil {
 		return err
@@ -169,10 +167,7 @@ func (s *Slot) Set(ctx context.Context, want ledger.Value, right Right) error {
 }
 
 func (s *Slot) tag(ctx context.Context, version string, right Right) error {
-	if err := right(); err != nil {
-		return err
-	}
-	err := s.registry.TagModel(transport.With(ctx, transport.Once), s.address.Model, map[string]string{environmentTag(s.environment): version})
+	err := s.registry.TagModel(right.under(ctx), s.address.Model, map[string]string{environmentTag(s.environment): version})
 	if err != nil {
 		return s.explain("setting", err)
 	}
@@ -180,14 +175,8 @@ func (s *Slot) tag(ctx context.Context, version string, right Right) error {
 }
 
 func (s *Slot) assign(ctx context.Context, version, stage string, archive bool, right Right) error {
-	if err := right(); err != nil {
-		return err
-	}
 	a := registry.Assignment{Model: s.address.Model, Version: version, Slot: stage, Archive: archive}
-	if err := s.registry.Assign(transport.With(ctx, transport.Once), a); err != nil {
-		return fmt.Errorf("setting version %s of model %s to %s: %w", version, s.address.Model, stage, err)
-	}
-	return nil
+	return s.registry.Assign(right.under(ctx), a)
 }
 
 // restoreUpstream puts the versions that upstream environments run back into their slots, where our Set pushed them
@@ -269,11 +258,8 @@ func (s *Slot) home(ctx context.Context, version string) (string, error) {
 
 // clear is Set(Off): the tag says nobody, and all that this environment ever put into the slot leaves it.
 func (s *Slot) clear(ctx context.Context, right Right) error {
-	if err := right(); err != nil {
+	if err := s.tag(ctx, "", right); err != nil {
 		return err
-	}
-	if err := s.registry.TagModel(transport.With(ctx, transport.Once), s.address.Model, map[string]string{environmentTag(s.environment): ""}); err != nil {
-		return s.explain("clearing", err)
 	}
 	return s.sweep(ctx, "", s.memory.Ever, right)
 }
