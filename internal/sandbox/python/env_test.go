@@ -1,3 +1,5 @@
+//go:build !windows
+
 package python
 
 import (
@@ -132,10 +134,14 @@ func TestEnsureRepairs(t *testing.T) {
 	}
 }
 
+// A uv that does not run is as good as none; and the index of this test has none either.
 func TestEnsureByPip(t *testing.T) {
 	t.Parallel()
+	e := small(t, false)
+	broken := script(t, "uv", "exit 127")
+	e.Environ = append(e.Environ, "PATH="+filepath.Dir(broken)+":"+getenv(e.Environ, "PATH"))
 	var said bytes.Buffer
-	i, err := small(t, false).Ensure(t.Context(), &said)
+	i, err := e.Ensure(t.Context(), &said)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +156,7 @@ func TestEnsureInterrupted(t *testing.T) {
 	e := small(t, true)
 	real := lookPath(e.Environ, "uv")
 	started := filepath.Join(t.TempDir(), "started")
-	slow := script(t, "uv", `[ "$1" = venv ] && { mkdir -p "${!#}"; touch `+started+`; sleep 600; }`)
+	slow := script(t, "uv", `[ "$1" = --version ] && exit; [ "$1" = venv ] && { mkdir -p "${!#}"; touch `+started+`; sleep 600; }`)
 	interrupted := e
 	interrupted.Environ = append(slices.Clone(e.Environ), "PATH="+filepath.Dir(slow)+":"+getenv(e.Environ, "PATH"))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -213,7 +219,7 @@ func TestEnsureErrors(t *testing.T) {
 			e := base
 			e.Environ = append(slices.Clone(e.Environ), c.environ...)
 			if c.uv != "" {
-				e.Environ = append(e.Environ, "PATH="+filepath.Dir(script(t, "uv", c.uv))+":"+getenv(e.Environ, "PATH"))
+				e.Environ = append(e.Environ, "PATH="+filepath.Dir(script(t, "uv", `[ "$1" = --version ] && exit; `+c.uv))+":"+getenv(e.Environ, "PATH"))
 			}
 			_, err := e.Ensure(t.Context(), nil)
 			if err == nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/bargeml/barge/internal/sandbox/jobs"
@@ -19,8 +20,12 @@ type Runtime struct {
 	warm        *warmth // nil: every notebook is run cold
 }
 
-// NewRuntime keeps its logs in dir.
+// NewRuntime keeps its logs in dir. Interpreters are kept warm on Linux alone: elsewhere system libraries do not
+// survive a fork.
 func NewRuntime(interpreter Interpreter, dir string) *Runtime {
+	if runtime.GOOS != "linux" {
+		return &Runtime{interpreter: interpreter}
+	}
 	return &Runtime{interpreter, &warmth{
 		interpreter: interpreter, dir: dir, modules: loaded, hosts: map[string]*warmHost{},
 	}}

@@ -88,7 +88,8 @@ func (m maker) make(ctx context.Context) error {
 func (m maker) installer(ctx context.Context, requirements string) (installer, error) {
 	settings := readSettings(ctx, m.python.Executable, m.env.Environ)
 	uv, failure := lookPath(m.env.Environ, "uv"), error(nil)
-	if uv == "" {
+	if uv == "" || m.run(ctx, m.env.Environ, []string{uv, "--version"}) != nil {
+		uv = ""
 		err := m.steps.step("fetching uv, which installs packages", func() error {
 			uv, failure = m.bringUV(ctx, requirements)
 			return ctx.Err()
