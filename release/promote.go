@@ -28,6 +28,8 @@ type Request struct {
 	Environment string
 	// Head gives the release of HEAD, for an environment that follows nothing gated.
 	Head       func(context.Context) (string, error)
+	// Plan, when set, is the only plan that may be carried out.
+	Plan       *Saved
 	AllowOlder bool
 	RerunGates bool
 	NoWait     bool
@@ -57,6 +59,9 @@ func (w *World) Promote(ctx context.Context, r Request) (*Promoted, error) {
 	plan, err := p.plan(ctx, c, s)
 	if err != nil {
 		return nil, err
+	}
+	if r.Plan != nil && r.Plan.Digest != plan.digest {
+		return nil, stop(ErrConflict, "barge plan --to "+p.name+" makes a new one", "promoting by the plan %.19s: %s", r.Plan.Digest, r.Plan.Plan.moved(plan.Plan))
 	}
 	w.Note("promoting %s to %s over %s (plan %.19s)", c.Release, p.name, s.Champion.Release, plan.digest)
 	done := &Promoted{Environment: p.name, Release: c.Release, Replaced: s.Champion.Release, Plan: plan.digest, Outcome: "done"}

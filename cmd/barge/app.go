@@ -50,7 +50,7 @@ func newApp(h *house) *cli.App {
 		Commands: []*cli.Command{
 			validateCommand(h), fmtCommand(h),
 			trainCommand(h), buildCommand(h), inspectCommand(h),
-			promoteCommand(h), gateCommand(h), scoreCommand(h), rollbackCommand(h), resumeCommand(h),
+			planCommand(h), promoteCommand(h), gateCommand(h), scoreCommand(h), rollbackCommand(h), resumeCommand(h),
 			statusCommand(h), whyNotCommand(h), historyCommand(h),
 			sandboxCommand(h), demoCommand(h), versionCommand(h),
 		},
@@ -129,7 +129,7 @@ func positionals(c *cli.Context, names ...string) error {
 // finish tells how the command ended and gives its exit code.
 func (h *house) finish(err error) int {
 	code, name := exit(err)
-	if err == nil {
+	if err == nil || errors.Is(err, errChanges) {
 		return code
 	}
 	var hinted interface{ Hint() string }

@@ -15,6 +15,9 @@ type usageError struct{ message, hint string }
 func (e *usageError) Error() string { return e.message }
 func (e *usageError) Hint() string  { return e.hint }
 
+// errChanges is no failure: --detailed-exitcode tells by it that there is something to change.
+var errChanges = errors.New("there are changes")
+
 // exits is the one place where an error becomes an exit code; the first match counts.
 var exits = []struct {
 	is   error
@@ -30,6 +33,7 @@ var exits = []struct {
 	{release.ErrErrored, 1, "errored"},
 	{databricks.ErrUnauthenticated, 4, "sign_in"},
 	{databricks.ErrForbidden, 4, "permission"},
+	{errChanges, 2, "changes"},
 	{context.DeadlineExceeded, 124, "timeout"},
 	{context.Canceled, 130, "interrupted"},
 }

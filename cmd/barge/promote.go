@@ -22,6 +22,7 @@ func promoteCommand(h *house) *cli.Command {
 			"(exit 3) leaves the environment as it was; a first scoring that fails is rolled back (exit 6).",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "to", Usage: "`ENVIRONMENT` to promote to"},
+			&cli.StringFlag{Name: "plan", Usage: "carry out the plan in `FILE` and no other"},
 			&cli.BoolFlag{Name: "allow-older", Usage: "also when the release is older than the champion"},
 			&cli.BoolFlag{Name: "rerun-gates", Usage: "ask every gate anew"},
 			&cli.BoolFlag{Name: "no-wait", Usage: "do not wait for the first scoring (exit 8)"},
@@ -38,8 +39,14 @@ func promoteCommand(h *house) *cli.Command {
 			if err != nil {
 				return err
 			}
+			var plan *release.Saved
+			if file := c.String("plan"); file != "" {
+				if plan, err = readPlan(file); err != nil {
+					return err
+				}
+			}
 			done, err := world.Promote(c.Context, release.Request{
-				Release: c.Args().First(), Environment: environment, Head: h.releaseOfHead,
+				Release: planned(c.Args().First(), plan), Environment: environment, Head: h.releaseOfHead, Plan: plan,
 				AllowOlder: c.Bool("allow-older"), RerunGates: c.Bool("rerun-gates"), NoWait: c.Bool("no-wait"),
 			})
 			return h.tell(done != nil, err, struct {
@@ -48,6 +55,14 @@ func promoteCommand(h *house) *cli.Command {
 			}{1, done}, func(w io.Writer) { printPromoted(w, done) })
 		},
 	}
+}
+
+// planned is the release that a command names, else the one that its plan puts.
+func planned(named string, plan *release.Saved) string {
+	if named == "" && plan != nil {
+		return plan.Plan.Release.String()
+	}
+	return named
 }
 
 // tell prints a result that there is, and then gives the error: a refusal has a result, too. As JSON one document
