@@ -114,6 +114,9 @@ func (p *place) render(ctx context.Context, c *candidate, e *environments.Enviro
 	if err != nil {
 		return nil, task, fmt.Errorf("planning %s for %s: %w", c.Release, p.name, err)
 	}
+	if unbound := folder.Unbound(); len(unbound) > 0 {
+		return nil, task, fmt.Errorf("binding %q in environment %s: no deployed file of %s has that text", unbound[0], p.name, c.Release)
+	}
 	task.Config, err = configFile(folder, c.project, e)
 	return folder, task, err
 }

@@ -216,7 +216,7 @@ func (p *place) cancelRuns(ctx context.Context, removed string, now ledger.State
 		if number == 0 || !strings.HasPrefix(id, "job:") {
 			continue
 		}
-		runs, err := p.site.Cancel(ctx, number, plan.Folder)
+		runs, err := p.site.Cancel(ctx, number, plan.Folder, plan.Release.Name)
 		for _, run := range runs {
 			p.Note("  cancelled %s: it may have written something", run)
 		}

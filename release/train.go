@@ -92,7 +92,11 @@ func (p *place) train(
 	if diags.HasErrors() {
 		return "", diags
 	}
-	folder, err := p.site.Folder(ctx, sources, effects.Deployment{Only: []string{model.Train.Notebook}, Bind: e.Deploy.Bind})
+	bind, err := p.bindings(e, gates.Task{})
+	if err != nil {
+		return "", err
+	}
+	folder, err := p.site.Folder(ctx, sources, effects.Deployment{Only: []string{model.Train.Notebook}, Bind: bind})
 	if err != nil {
 		return "", err
 	}

@@ -11,6 +11,7 @@ import (
 	"iter"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -57,10 +58,14 @@ type Files interface {
 	Graph(context.Context) (artifacts.Graph, error)
 }
 
-// Folder renders a deployment. A notebook of Only that is not there, and a binding whose text does not occur, are
+// Folder renders a deployment. A notebook of Only that is not there, and two files that would stand at one path, are
 // errors.
 func (s *Site) Folder(ctx context.Context, a Files, d Deployment) (*Folder, error) {
 	f := &Folder{Bound: map[string]int{}}
+	keys, err := anyOf(d.Bind)
+	if err != nil {
+		return nil, fmt.Errorf("reading the bindings of environment %s: %w", s.Environment, err)
+	}
 	for key := range d.Bind {
 		f.Bound[key] = 0
 	}
@@ -77,23 +82,18 @@ func (s *Site) Folder(ctx context.Context, a Files, d Deployment) (*Folder, erro
 			return nil, err
 		}
 		if len(d.Only) == 0 || slices.Contains(wanted, c.Path) {
-			f.add(c.Object(), c, d.Bind)
+			f.add(c.Object(), c, d.Bind, keys)
 		}
 	}
 	for c, err := range a.Config(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		f.add(path.Join("conf", c.Path), c, d.Bind)
+		f.add(path.Join("conf", c.Path), c, d.Bind, keys)
 	}
 	for _, notebook := range d.Only {
 		if _, err := f.Notebook(notebook); err != nil {
 			return nil, err
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(f.Bound)) {
-		if f.Bound[key] == 0 {
-			return nil, fmt.Errorf("binding %q in environment %s: no deployed file has that text", key, s.Environment)
 		}
 	}
 	if err := f.name(s.Releases()); err != nil {
@@ -102,18 +102,31 @@ func (s *Site) Folder(ctx context.Context, a Files, d Deployment) (*Folder, erro
 	return f, nil
 }
 
-func (f *Folder) add(at string, c artifacts.Content, bind map[string]string) {
+func (f *Folder) add(at string, c artifacts.Content, bind map[string]string, keys *regexp.Regexp) {
 	body := c.Body
-	for _, key := range slices.SortedFunc(maps.Keys(bind), longestFirst) {
-		if n := bytes.Count(body, []byte(key)); n > 0 {
-			f.Bound[key] += n
-			body = bytes.ReplaceAll(body, []byte(key), []byte(bind[key]))
-		}
+	if keys != nil {
+		body = keys.ReplaceAllFunc(body, func(key []byte) []byte {
+			f.Bound[string(key)]++
+			return []byte(bind[string(key)])
+		})
 	}
 	f.files = append(f.files, rendered{at, c.File, body})
 }
 
-// longestFirst keeps a short text from being replaced inside a longer one.
+// anyOf matches each key exactly, the longest where several begin; nil for none. What replaced one is not looked at
+// again.
+func anyOf(bind map[string]string) (*regexp.Regexp, error) {
+	if len(bind) == 0 {
+		return nil, nil
+	}
+	keys := slices.SortedFunc(maps.Keys(bind), longestFirst)
+	for i, key := range keys {
+		keys[i] = regexp.QuoteMeta(key)
+	}
+	return regexp.Compile(strings.Join(keys, "|"))
+}
+
+// longestFirst keeps a short text from being found inside a longer one.
 func longestFirst(a, b string) int {
 	if len(a) != len(b) {
 		return len(b) - len(a)
@@ -134,6 +147,11 @@ func (f *Folder) name(releases string) error {
 		lines = append(lines, line{r.path, hex.EncodeToString(sum[:]), string(r.file.Kind)})
 	}
 	slices.SortFunc(lines, func(a, b line) int { return strings.Compare(a.Path, b.Path) })
+	for i, l := range lines {
+		if l.Path == marker || i > 0 && l.Path == lines[i-1].Path {
+			return fmt.Errorf("rendering the release's folder: two files would stand at %s; rename one of them", l.Path)
+		}
+	}
 	var err error
 	if f.mark, err = environments.Canonical(map[string]any{"format": "barge.folder/v1", "files": lines}); err != nil {
 		return err
@@ -167,6 +185,17 @@ func (f *Folder) Config(file string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("config file %q is not in the artifact", file)
+}
+
+// Unbound are the bindings whose text occurs in no file.
+func (f *Folder) Unbound() []string {
+	var keys []string
+	for _, key := range slices.Sorted(maps.Keys(f.Bound)) {
+		if f.Bound[key] == 0 {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // Len is the number of files.

@@ -3,12 +3,19 @@ package effects
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/bargeml/barge/internal/databricks"
+	"github.com/bargeml/barge/internal/registry"
 )
+
+// levels are rights, lowest first; each kind of object knows some of them.
+var levels = []string{
+	"CAN_READ", "CAN_VIEW", "CAN_RUN", "CAN_MANAGE_RUN", "CAN_EDIT", "CAN_MANAGE_STAGING_VERSIONS", "CAN_MANAGE_PRODUCTION_VERSIONS",
+	"CAN_MANAGE", "IS_OWNER",
+}
 
 // Grant gives principals rights on a folder of the workspace and all below it. What they have is never taken away.
 func (s *Site) Grant(ctx context.Context, folder string, rights map[string]string) error {
@@ -16,14 +23,10 @@ func (s *Site) Grant(ctx context.Context, folder string, rights map[string]strin
 		return nil
 	}
 	object, err := s.Workspace.Stat(ctx, folder)
+	if err == nil {
+		err = grant(ctx, s.Workspace, "directories", strconv.FormatInt(object.ID, 10), rights)
+	}
 	if err != nil {
-		return fmt.Errorf("granting rights on %s: %w", folder, err)
-	}
-	var grants []databricks.Grant
-	for _, principal := range slices.Sorted(maps.Keys(rights)) {
-		grants = append(grants, databricks.Grant{Principal: principal, Level: rights[principal]})
-	}
-	if err := s.Workspace.PatchPermissions(ctx, "directories", strconv.FormatInt(object.ID, 10), grants); err != nil {
 		return fmt.Errorf("granting rights on %s: %w", folder, err)
 	}
 	return nil
@@ -31,17 +34,63 @@ func (s *Site) Grant(ctx context.Context, folder string, rights map[string]strin
 
 // GrantJob gives operators the right to manage a score's job.
 func (s *Site) GrantJob(ctx context.Context, number int64, operators []string) error {
-	if len(operators) == 0 {
-		return nil
-	}
-	var grants []databricks.Grant
-	for _, principal := range operators {
-		grants = append(grants, databricks.Grant{Principal: principal, Level: "CAN_MANAGE"})
-	}
-	if err := s.Workspace.PatchPermissions(ctx, "jobs", strconv.FormatInt(number, 10), grants); err != nil {
+	if err := grant(ctx, s.Workspace, "jobs", strconv.FormatInt(number, 10), every(operators, "CAN_MANAGE")); err != nil {
 		return fmt.Errorf("granting operators job %d: %w", number, err)
 	}
 	return nil
+}
+
+// GrantModel gives operators the right to move a registered model's versions between stages.
+func (s *Site) GrantModel(ctx context.Context, name, model string, operators []string) error {
+	r, err := s.Registries(name)
+	if err != nil {
+		return err
+	}
+	in, ok := r.Registry.(*registry.Workspace)
+	if !ok || len(operators) == 0 {
+		return nil
+	}
+	id, err := in.ModelID(ctx, model)
+	if err == nil {
+		err = grant(ctx, in.In(), "registered-models", id, every(operators, "CAN_MANAGE_PRODUCTION_VERSIONS"))
+	}
+	if err != nil {
+		return fmt.Errorf("granting operators model %s: %w", model, err)
+	}
+	return nil
+}
+
+func every(principals []string, level string) map[string]string {
+	rights := map[string]string{}
+	for _, principal := range principals {
+		rights[principal] = level
+	}
+	return rights
+}
+
+// grant gives the rights that are missing. A lower right than the one that a principal has would take that away.
+func grant(ctx context.Context, w *databricks.Workspace, kind, id string, rights map[string]string) error {
+	if len(rights) == 0 {
+		return nil
+	}
+	given, err := w.Permissions(ctx, kind, id)
+	if err != nil {
+		return err
+	}
+	var missing []databricks.Grant
+	for principal, level := range rights {
+		has := slices.ContainsFunc(given, func(g databricks.Grant) bool {
+			return g.Principal == principal && slices.Index(levels, g.Level) >= slices.Index(levels, level)
+		})
+		if !has {
+			missing = append(missing, databricks.Grant{Principal: principal, Level: level})
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.SortFunc(missing, func(a, b databricks.Grant) int { return strings.Compare(a.Principal, b.Principal) })
+	return w.PatchPermissions(ctx, kind, id, missing)
 }
 
 // Provision puts a remote registry's three secrets into the workspace, so that notebooks find it.

@@ -71,16 +71,20 @@ func (s *Site) outcome(ctx context.Context, r databricks.Run) (Outcome, error) {
 	return out, nil
 }
 
-// Cancel ends the runs of a job that are not over and run a notebook below folder. It returns their pages, also those
-// of the ones that were already asked when an error came.
-func (s *Site) Cancel(ctx context.Context, job int64, folder string) ([]string, error) {
+// Cancel ends the runs of a job that are not over, run a notebook below folder and were told the release: two releases
+// that differ in their model alone share a folder. It returns their pages, also those of the ones that were already
+// asked when an error came.
+func (s *Site) Cancel(ctx context.Context, job int64, folder, release string) ([]string, error) {
 	active, err := s.Workspace.ListRuns(ctx, databricks.RunFilter{Job: job, Active: true})
 	if err != nil {
 		return nil, err
 	}
 	var pages []string
 	for _, r := range active {
-		ours := slices.ContainsFunc(r.Tasks, func(t databricks.TaskRun) bool { return strings.HasPrefix(t.Notebook, folder+"/") })
+		ours := slices.ContainsFunc(r.Tasks, func(t databricks.TaskRun) bool {
+			told, known := t.Parameters["barge_release"]
+			return strings.HasPrefix(t.Notebook, folder+"/") && (!known || told == release)
+		})
 		if !ours {
 			continue
 		}

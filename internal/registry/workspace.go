@@ -34,6 +34,9 @@ var _ Registry = (*Workspace)(nil)
 // NewWorkspace is the registry of w. Nothing is dialled.
 func NewWorkspace(w *databricks.Workspace) *Workspace { return &Workspace{w} }
 
+// In is the workspace whose registry it is.
+func (r *Workspace) In() *databricks.Workspace { return r.w }
+
 type pair struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
