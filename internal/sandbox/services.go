@@ -71,16 +71,24 @@ func (t *Twin) assemble() error {
 	}
 	t.services = append(t.services, registry)
 	t.files.Store(files)
+	var people *access.Service
 	runs, err := jobs.New(jobs.Config{
 		Dir: filepath.Join(t.Dir, "jobs"), WorkspaceID: t.WorkspaceID, URL: t.URL, User: config.User,
 		Executor: t.owner.executor(t), NotebookExists: files.NotebookExists, Now: config.Now,
+		Rights: func(job int64, list json.RawMessage) error {
+			o := access.Object{Kind: "jobs", Creator: config.User}
+			if job != 0 {
+				o.ID = strconv.FormatInt(job, 10)
+			}
+			return people.Begin(o, list)
+		},
 	})
 	if err != nil {
 		return err
 	}
 	t.services = append(t.services, runs)
 	owners := lookup{user: config.User, files: files, jobs: runs, registry: registry, api: mux}
-	people, err := access.New(t.Dir, access.User{Name: config.User, DisplayName: "Sandbox Admin"}, owners.find)
+	people, err = access.New(t.Dir, access.User{Name: config.User, DisplayName: "Sandbox Admin"}, owners.find)
 	if err != nil {
 		return err
 	}

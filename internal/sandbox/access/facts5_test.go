@@ -35,13 +35,19 @@ func objects(kind, id string) (access.Object, error) {
 
 func open(t *testing.T, dir string) *wire.Mux {
 	t.Helper()
+	_, m := service(t, dir)
+	return m
+}
+
+func service(t *testing.T, dir string) (*access.Service, *wire.Mux) {
+	t.Helper()
 	s, err := access.New(dir, access.User{Name: me, DisplayName: "Me"}, objects)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := &wire.Mux{}
 	s.Routes(m)
-	return m
+	return s, m
 }
 
 func call(m *wire.Mux, what, body string) string {
@@ -105,6 +111,34 @@ func TestPermissions(t *testing.T) {
 		{"its levels", "GET permissions/registered-models/ab/permissionLevels", ``, `200 {"permission_levels":[{"description":"Can manage","permission_level":"CAN_MANAGE"},{"description":"Can manage production versions","permission_level":"CAN_MANAGE_PRODUCTION_VERSIONS"},{"description":"Can manage staging versions","permission_level":"CAN_MANAGE_STAGING_VERSIONS"},{"description":"Can edit","permission_level":"CAN_EDIT"},{"description":"Can view","permission_level":"CAN_READ"}]}`},
 		{"levels of nothing", "GET permissions/jobs/6/permissionLevels", ``, `404 {"error_code":"RESOURCE_DOES_NOT_EXIST","message":"No object of type jobs with id 6 exists."}`},
 	})
+}
+
+func TestRightsFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	const jobAdmins = `{"group_name":"admins","all_permissions":[{"permission_level":"CAN_MANAGE","inherited":true,"inherited_from_object":["/jobs/"]}]}`
+	const owned = `200 {"access_control_list":[{"user_name":"%s","display_name":"%s","all_permissions":[{"permission_level":"IS_OWNER","inherited":false}]},`
+	for _, row := range []struct{ name, list, said, want string }{
+		{"beside the creator's", `[{"group_name":"ops","permission_level":"CAN_VIEW"}]`, "<nil>",
+			fmt.Sprintf(owned, me, "Me") + `{"group_name":"ops","all_permissions":[{"permission_level":"CAN_VIEW","inherited":false}]},` + jobAdmins + `],"object_id":"/jobs/5","object_type":"job"}`},
+		{"another owner", `[{"user_name":"a@b.c","permission_level":"IS_OWNER"}]`, "<nil>",
+			fmt.Sprintf(owned, "a@b.c", "a@b.c") + jobAdmins + `],"object_id":"/jobs/5","object_type":"job"}`},
+		{"an empty list", `[]`, "<nil>", fmt.Sprintf(owned, me, "Me") + jobAdmins + `],"object_id":"/jobs/5","object_type":"job"}`},
+		{"a level that jobs have not", `[{"group_name":"ops","permission_level":"CAN_READ"}]`,
+			"INVALID_PARAMETER_VALUE: Permission level CAN_READ is not valid for object type job, allowed are CAN_VIEW, CAN_MANAGE_RUN, CAN_MANAGE, IS_OWNER",
+			fmt.Sprintf(owned, me, "Me") + jobAdmins + `],"object_id":"/jobs/5","object_type":"job"}`},
+		{"no list", `{}`, "MALFORMED_REQUEST: Could not parse request object: Expected array for field access_control_list, found OBJECT",
+			fmt.Sprintf(owned, me, "Me") + jobAdmins + `],"object_id":"/jobs/5","object_type":"job"}`},
+	} {
+		s, m := service(t, t.TempDir())
+		for _, id := range []string{"", "5"} {
+			if got := fmt.Sprint(s.Begin(access.Object{Kind: "jobs", ID: id, Creator: me}, []byte(row.list))); got != row.said {
+				t.Errorf("%s: %s, want %s", row.name, got, row.said)
+			}
+		}
+		if diff := cmp.Diff(row.want, call(m, "GET permissions/jobs/5", "")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", row.name, diff)
+		}
+	}
 }
 
 func TestPermissionsOutliveTheServer(t *testing.T) {

@@ -1,6 +1,8 @@
 package access
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"regexp"
@@ -101,7 +103,29 @@ func (s *Service) set(r *http.Request, o Object) (any, error) { return s.change(
 
 func (s *Service) update(r *http.Request, o Object) (any, error) { return s.change(r, o, s.direct(o)) }
 
-// change lays the request's grants over those that stand: the last level named for a principal wins.
+// Begin gives a new object its rights: the creator's, unless the list names another owner, and those of the list.
+// An object without an id only has its list checked.
+func (s *Service) Begin(o Object, list json.RawMessage) error {
+	var given []grant
+	if err := wire.Unmarshal(fmt.Appendf(nil, `{"access_control_list":%s}`, list), &struct {
+		List *[]grant `json:"access_control_list"`
+	}{&given}); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	grants := s.direct(o)
+	if slices.ContainsFunc(given, func(g grant) bool { return g.Level == "IS_OWNER" }) {
+		grants = nil
+	}
+	grants, err := o.laid(grants, given)
+	if err != nil || o.ID == "" {
+		return err
+	}
+	return s.keep(o, grants)
+}
+
+// change lays the request's grants over those that stand.
 func (s *Service) change(r *http.Request, o Object, grants []grant) (any, error) {
 	var body struct {
 		List []grant `json:"access_control_list"`
@@ -109,7 +133,19 @@ func (s *Service) change(r *http.Request, o Object, grants []grant) (any, error)
 	if err := wire.Decode(r, &body); err != nil {
 		return nil, err
 	}
-	for _, g := range body.List {
+	grants, err := o.laid(grants, body.List)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.keep(o, grants); err != nil {
+		return nil, err
+	}
+	return s.shown(o), nil
+}
+
+// laid are the grants with those given laid over them: the last level named for a principal wins.
+func (o Object) laid(grants, given []grant) ([]grant, error) {
+	for _, g := range given {
 		if err := g.check(o.Kind); err != nil {
 			return nil, err
 		}
@@ -120,13 +156,17 @@ func (s *Service) change(r *http.Request, o Object, grants []grant) (any, error)
 			return nil, wire.Invalid("The %s must have exactly one owner.", kinds[o.Kind].object)
 		}
 	}
+	return grants, nil
+}
+
+func (s *Service) keep(o Object, grants []grant) error {
 	before := maps.Clone(s.state.Grants)
 	s.state.Grants[o.path()] = grants
 	if err := disk.Save(s.file, s.state); err != nil {
 		s.state.Grants = before
-		return nil, err
+		return err
 	}
-	return s.shown(o), nil
+	return nil
 }
 
 func (g grant) check(name string) error {

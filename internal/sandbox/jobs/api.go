@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -35,16 +36,17 @@ func (s *Service) Routes(m *wire.Mux) {
 	}
 }
 
-// decodeSettings reads settings; what the older versions put at the top instead of into a task becomes the task
-// "main".
-func decodeSettings(api string, r *http.Request) (settings, error) {
-	var s settings
-	var old task
-	if err := decode(r, &s, &old); err != nil {
-		return s, err
+// rights are what a new job or run says of who may do what with it.
+type rights struct {
+	List json.RawMessage `json:"access_control_list"`
+}
+
+// give has the rights of an object set, 0 where they are only to be checked.
+func (s *Service) give(to int64, given rights) error {
+	if s.cfg.Rights == nil || given.List == nil || string(given.List) == "null" {
+		return nil
 	}
-	s.Tasks = oldStyle(api, s.Tasks, old)
-	return s, nil
+	return s.cfg.Rights(to, given.List)
 }
 
 func oldStyle(api string, tasks []task, top task) []task {
@@ -58,10 +60,13 @@ func oldStyle(api string, tasks []task, top task) []task {
 }
 
 func (s *Service) create(api string, r *http.Request) (any, error) {
-	given, err := decodeSettings(api, r)
-	if err != nil {
+	var given settings
+	var old task // what the older versions put at the top becomes the task "main"
+	var allowed rights
+	if err := decode(r, &given, &old, &allowed); err != nil {
 		return nil, err
 	}
+	given.Tasks = oldStyle(api, given.Tasks, old)
 	if err := given.check(); err != nil {
 		return nil, err
 	}
@@ -71,6 +76,9 @@ func (s *Service) create(api string, r *http.Request) (any, error) {
 		return nil, err
 	}
 	j := &job{ID: s.nextID(), Creator: s.cfg.User, Created: millis(s.cfg.Now()), Settings: given.withDefaults(api)}
+	if err := s.give(j.ID, allowed); err != nil {
+		return nil, err
+	}
 	if err := s.save("jobs", j.ID, j); err != nil {
 		return nil, err
 	}
@@ -108,7 +116,7 @@ func (s *Service) replace(j *job, to settings) error {
 
 func (s *Service) reset(api string, r *http.Request) (any, error) {
 	var req struct {
-		JobID integer           `json:"job_id"`
+		JobID *integer          `json:"job_id"`
 		New   *jsonOf[settings] `json:"new_settings"`
 	}
 	if err := decode(r, &req); err != nil {
@@ -119,13 +127,13 @@ func (s *Service) reset(api string, r *http.Request) (any, error) {
 	}
 	given := req.New.value
 	var old task
-	if err := unmarshal(req.New.raw, &old); err != nil {
+	if err := wire.Unmarshal(req.New.raw, &old); err != nil {
 		return nil, err
 	}
 	given.Tasks = oldStyle(api, given.Tasks, old)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j, err := s.job(int64(req.JobID))
+	j, err := s.namedJob(req.JobID)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +148,7 @@ func (s *Service) reset(api string, r *http.Request) (any, error) {
 
 func (s *Service) update(api string, r *http.Request) (any, error) {
 	var req struct {
-		JobID  integer           `json:"job_id"`
+		JobID  *integer          `json:"job_id"`
 		New    *jsonOf[settings] `json:"new_settings"`
 		Remove []string          `json:"fields_to_remove"`
 	}
@@ -149,13 +157,13 @@ func (s *Service) update(api string, r *http.Request) (any, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j, err := s.job(int64(req.JobID))
+	j, err := s.namedJob(req.JobID)
 	if err != nil {
 		return nil, err
 	}
 	var change object
 	if req.New != nil {
-		if err := unmarshal(req.New.raw, &change); err != nil {
+		if err := wire.Unmarshal(req.New.raw, &change); err != nil {
 			return nil, err
 		}
 	}
@@ -171,14 +179,14 @@ func (s *Service) update(api string, r *http.Request) (any, error) {
 
 func (s *Service) deleteJob(_ string, r *http.Request) (any, error) {
 	var req struct {
-		JobID integer `json:"job_id"`
+		JobID *integer `json:"job_id"`
 	}
 	if err := decode(r, &req); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j, err := s.job(int64(req.JobID))
+	j, err := s.namedJob(req.JobID)
 	if err != nil {
 		return nil, err
 	}

@@ -3,12 +3,9 @@ package jobs
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
-	"reflect"
 	"strconv"
-	"strings"
 
 	"github.com/bargeml/barge/internal/sandbox/wire"
 )
@@ -16,78 +13,24 @@ import (
 // object is a JSON object that is kept and given back as it came. Nil is absent, {} is not.
 type object map[string]json.RawMessage
 
-// integer is a JSON number without a fraction, or the same as a string: the service takes both.
-type integer int64
-
-func (n *integer) UnmarshalJSON(b []byte) error {
-	text := strings.Trim(string(b), `"`)
-	if text == "null" {
-		return nil
-	}
-	v, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		kind := "number"
-		if b[0] == '"' {
-			kind = "string"
-		}
-		return &json.UnmarshalTypeError{Value: kind, Type: reflect.TypeFor[int64]()}
-	}
-	*n = integer(v)
-	return nil
-}
+// integer is a whole number, with or without quotes.
+type integer = wire.Int
 
 // decode reads the request's body into each of vs. An empty body leaves them as they are.
 func decode(r *http.Request, vs ...any) error {
 	b, err := io.ReadAll(r.Body)
 	if err != nil {
-		return malformed("reading the request body: " + err.Error())
+		return wire.Malformed("reading the request body: %s", err)
 	}
 	if len(bytes.TrimSpace(b)) == 0 {
 		return nil
 	}
 	for _, v := range vs {
-		if err := unmarshal(b, v); err != nil {
+		if err := wire.Unmarshal(b, v); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// unmarshal is json.Unmarshal with the service's words for what does not fit.
-func unmarshal(b []byte, v any) error {
-	err := json.Unmarshal(b, v)
-	if err == nil {
-		return nil
-	}
-	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
-	if !ok {
-		return malformed("Could not parse request object: " + err.Error())
-	}
-	if wrong.Field == "" {
-		return malformed("Invalid JSON given in the body of the request - expected a map")
-	}
-	found, _, _ := strings.Cut(wrong.Value, " ")
-	field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
-	return malformed("Could not parse request object: Expected " + jsonKind(wrong.Type) + " for field " + field + ", found " + strings.ToUpper(found))
-}
-
-func jsonKind(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Map, reflect.Struct:
-		return "object"
-	case reflect.Slice, reflect.Array:
-		return "array"
-	case reflect.String:
-		return "string"
-	case reflect.Bool:
-		return "boolean"
-	default:
-		return "integer"
-	}
-}
-
-func malformed(message string) error {
-	return wire.Errorf(http.StatusBadRequest, "MALFORMED_REQUEST", "%s", message)
 }
 
 // query reads a request's parameters; the first that does not fit is kept in err.
@@ -128,6 +71,6 @@ func (q *query) required(name string) int64 {
 
 func (q *query) expect(err error, kind, name string) {
 	if err != nil && q.err == nil {
-		q.err = malformed("Could not parse request object: Expected " + kind + " for field " + name + ", found STRING")
+		q.err = wire.Malformed("Could not parse request object: Expected %s for field %s, found STRING", kind, name)
 	}
 }

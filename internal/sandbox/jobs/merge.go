@@ -55,15 +55,15 @@ func merge(old settings, change object, remove []string) (settings, error) {
 		return settings{}, err
 	}
 	var merged settings
-	return merged, unmarshal(encoded, &merged)
+	return merged, wire.Unmarshal(encoded, &merged)
 }
 
 func mergeArray(old, change json.RawMessage, key string) (json.RawMessage, error) {
 	var elements, changes []object
-	if err := unmarshal(old, &elements); err != nil {
+	if err := wire.Unmarshal(old, &elements); err != nil {
 		return nil, err
 	}
-	if err := unmarshal(change, &changes); err != nil {
+	if err := wire.Unmarshal(change, &changes); err != nil {
 		return nil, err
 	}
 	for _, c := range changes {
@@ -88,7 +88,7 @@ func drop(fields object, path string) error {
 	}
 	var elements []object
 	if fields[name] != nil {
-		if err := unmarshal(fields[name], &elements); err != nil {
+		if err := wire.Unmarshal(fields[name], &elements); err != nil {
 			return err
 		}
 	}

@@ -1,9 +1,12 @@
 package jobs
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/bargeml/barge/internal/sandbox/wire"
 )
 
 // What was recorded of the real service: its messages, word for word.
@@ -132,6 +135,11 @@ func TestWhatRequestsAreRefused(t *testing.T) {
 		{"runs get without id", "runs/get", "", `INVALID_PARAMETER_VALUE Missing required field: run_id`},
 		{"runs get of no number", "runs/get?run_id=x", "", `MALFORMED_REQUEST Could not parse request object: Expected integer for field run_id, found STRING`},
 		{"cancel without id", "runs/cancel", `{}`, `INVALID_PARAMETER_VALUE Missing required field: run_id`},
+		{"run-now without id", "run-now", `{}`, `INVALID_PARAMETER_VALUE Missing required field: job_id`},
+		{"reset without id", "reset", `{"new_settings":{}}`, `INVALID_PARAMETER_VALUE Missing required field: job_id`},
+		{"update without id", "update", `{}`, `INVALID_PARAMETER_VALUE Missing required field: job_id`},
+		{"delete without id", "delete", `{}`, `INVALID_PARAMETER_VALUE Missing required field: job_id`},
+		{"delete of job 0", "delete", `{"job_id":0}`, `INVALID_PARAMETER_VALUE Job 0 does not exist.`},
 		{"reset without settings", "reset", fmt.Sprintf(`{"job_id":%d}`, job), `INVALID_PARAMETER_VALUE Missing required field: new_settings`},
 		{"active and completed", "runs/list?active_only=true&completed_only=true", "", `INVALID_PARAMETER_VALUE active_only and completed_only cannot both be true.`},
 		{"runs list, limit", "runs/list?limit=26", "", `INVALID_PARAMETER_VALUE limit must be between 0 and 25, found 26.`},
@@ -146,5 +154,29 @@ func TestWhatRequestsAreRefused(t *testing.T) {
 		if got := w.call(c.path, c.body); pretty(t, got) != pretty(t, want) {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, want)
 		}
+	}
+}
+
+func TestRightsOfNewJobsAndRuns(t *testing.T) {
+	var told []string
+	w := newTwin(t, func(c *Config) {
+		c.Rights = func(job int64, list json.RawMessage) error {
+			told = append(told, fmt.Sprint(job, " ", string(list)))
+			if string(list) == "[]" {
+				return nil
+			}
+			return wire.Invalid("no")
+		}
+	})
+	const refused = `400 {"error_code":"INVALID_PARAMETER_VALUE","message":"no"}`
+	w.want("create", `{"name":"a","access_control_list":[]}`, `200 {"job_id":8000001}`)
+	w.want("create", `{"name":"a","access_control_list":[{}]}`, refused)
+	w.want("create", `{"name":"b"}`, `200 {"job_id":8000003}`)
+	w.want("runs/submit", `{"access_control_list":[{}],"tasks":[{"task_key":"m","notebook_task":{"notebook_path":"/n"}}]}`, refused)
+	w.want("runs/submit", `{"access_control_list":[],"tasks":[{"task_key":"m","notebook_task":{"notebook_path":"/n"}}]}`, `200 {"run_id":8000004}`)
+	w.wait(8000004)
+	w.want("get?job_id=8000002", "", `400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Job 8000002 does not exist."}`)
+	if got, want := strings.Join(told, ", "), "8000001 [], 8000002 [{}], 0 [{}], 0 []"; got != want {
+		t.Errorf("told %s, want %s", got, want)
 	}
 }

@@ -34,7 +34,7 @@ func decodeOrder(r *http.Request, req any) (order, error) {
 		return o, err
 	}
 	for _, v := range []any{&o, req} {
-		if err := unmarshal(b, v); err != nil {
+		if err := wire.Unmarshal(b, v); err != nil {
 			return o, err
 		}
 	}
@@ -71,19 +71,19 @@ func (s *Service) started(token string) *run {
 }
 
 type submission struct {
-	RunName              string        `json:"run_name"`
-	Tasks                []task        `json:"tasks"`
-	GitSource            *gitSource    `json:"git_source"`
-	Environments         []environment `json:"environments"`
-	TimeoutSeconds       integer       `json:"timeout_seconds"`
-	Token                string        `json:"idempotency_token"`
-	RunAs                object        `json:"run_as"`
-	Queue                *queueing     `json:"queue"`
-	ACL                  []object      `json:"access_control_list"`
-	EmailNotifications   object        `json:"email_notifications"`
-	WebhookNotifications object        `json:"webhook_notifications"`
-	NotificationSettings object        `json:"notification_settings"`
-	Health               object        `json:"health"`
+	RunName        string        `json:"run_name"`
+	Tasks          []task        `json:"tasks"`
+	GitSource      *gitSource    `json:"git_source"`
+	Environments   []environment `json:"environments"`
+	TimeoutSeconds integer       `json:"timeout_seconds"`
+	Token          string        `json:"idempotency_token"`
+	RunAs          object        `json:"run_as"`
+	Queue          *queueing     `json:"queue"`
+	rights
+	EmailNotifications   object `json:"email_notifications"`
+	WebhookNotifications object `json:"webhook_notifications"`
+	NotificationSettings object `json:"notification_settings"`
+	Health               object `json:"health"`
 }
 
 func (s *Service) submit(api string, req *http.Request) (any, error) {
@@ -94,7 +94,7 @@ func (s *Service) submit(api string, req *http.Request) (any, error) {
 		return nil, err
 	}
 	for _, v := range []any{&sub, &old} {
-		if err := unmarshal(orEmpty(body), v); err != nil {
+		if err := wire.Unmarshal(orEmpty(body), v); err != nil {
 			return nil, err
 		}
 	}
@@ -108,6 +108,9 @@ func (s *Service) submit(api string, req *http.Request) (any, error) {
 		return map[string]int64{"run_id": r.ID}, nil
 	}
 	if err := s.open(); err != nil {
+		return nil, err
+	}
+	if err := s.give(0, sub.rights); err != nil {
 		return nil, err
 	}
 	r := &run{
@@ -159,7 +162,7 @@ func (s *Service) enlist(r *run) {
 
 func (s *Service) runJob(_ string, req *http.Request) (any, error) {
 	var body struct {
-		JobID integer `json:"job_id"`
+		JobID *integer `json:"job_id"`
 	}
 	o, err := decodeOrder(req, &body)
 	if err != nil {
@@ -167,7 +170,7 @@ func (s *Service) runJob(_ string, req *http.Request) (any, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j, err := s.job(int64(body.JobID))
+	j, err := s.namedJob(body.JobID)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"sync"
@@ -20,6 +21,9 @@ type Config struct {
 
 	// NotebookExists tells whether a run would find a notebook; nil: all are there.
 	NotebookExists func(path string) error
+	// Rights takes the access_control_list of a job that is being created, and only checks one for job 0: a run's,
+	// which nobody can ask for. Nil: they are ignored.
+	Rights func(job int64, list json.RawMessage) error
 	// Limit is how many notebooks may run at once; 0: 2.
 	Limit int
 	// Now is the clock; nil: time.Now.
@@ -166,6 +170,14 @@ func (s *Service) job(id int64) (*job, error) {
 		return j, nil
 	}
 	return nil, wire.Invalid("Job %d does not exist.", id)
+}
+
+// namedJob is the job that a body's job_id names.
+func (s *Service) namedJob(id *integer) (*job, error) {
+	if id == nil {
+		return nil, wire.Missing("job_id")
+	}
+	return s.job(int64(*id))
 }
 
 // run finds a run that the API shows: the runs of a deleted job are gone with it.

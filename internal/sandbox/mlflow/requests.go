@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/bargeml/barge/internal/sandbox/wire"
 )
@@ -61,6 +62,9 @@ func (f *Front) remark(r *http.Request) (remark, error) {
 	}
 	m := remark{Name: text(in, "name"), Version: text(in, "version"), Stage: text(in, "stage"), Text: text(in, "comment"), Creator: text(in, "creator")}
 	m.Archive, _ = in["archive_existing_versions"].(bool)
+	if err := checkComment(m.Text); err != nil {
+		return m, err
+	}
 	var out struct {
 		Version struct {
 			Stage string `json:"current_stage"`
@@ -69,6 +73,13 @@ func (f *Front) remark(r *http.Request) (remark, error) {
 	err = f.get(r.Context(), "model-versions/get", url.Values{"name": {m.Name}, "version": {m.Version}}, &out)
 	m.current = out.Version.Stage
 	return m, err
+}
+
+func checkComment(text string) error {
+	if n := utf8.RuneCountInString(text); n > 65535 {
+		return wire.Invalid("A comment may have at most 65535 characters, this one has %d.", n)
+	}
+	return nil
 }
 
 func (f *Front) edit(m remark, edit func(*versionNote) error) error {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bargeml/barge/internal/sandbox/wire"
@@ -22,6 +23,7 @@ func (f *Front) versionRoutes(m *wire.Mux) {
 	f.json(m, "GET "+api+"model-versions/list-artifacts", f.listVersion)
 	f.json(m, "GET "+api+"model-versions/get-signed-download-uri", f.signVersion)
 	f.json(m, "GET "+api+"model-versions/get-download-uri", f.versionURI)
+	f.json(m, "GET "+api+"model-versions/search", f.searchVersions)
 	f.json(m, "POST "+api+"databricks/model-versions/transition-stage", f.transition)
 }
 
@@ -199,6 +201,9 @@ func (f *Front) transition(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkComment(text(in, "comment")); err != nil {
+		return nil, err
+	}
 	v, err := f.moveTo(r.Context(), in)
 	if err != nil {
 		return nil, err
@@ -209,6 +214,16 @@ func (f *Front) transition(r *http.Request) (any, error) {
 		v["open_requests"] = note.Requests
 	}
 	return map[string]any{"model_version_databricks": v}, nil
+}
+
+// longestPage is how many versions one answer holds at most: MLflow itself allows more.
+const longestPage = 10_000
+
+func (f *Front) searchVersions(r *http.Request) (any, error) {
+	if n, err := strconv.Atoi(r.URL.Query().Get("max_results")); err == nil && n > longestPage {
+		return nil, wire.Invalid("Invalid value for request parameter max_results. It must be at most %d, but got value %d", longestPage, n)
+	}
+	return f.forward(r)
 }
 
 // moveTo moves a version to a stage and answers it as MLflow shows it.

@@ -66,7 +66,7 @@ func TestScopes(t *testing.T) {
 		{"delete", "POST scopes/delete", `{"scope":"open"}`, `200 {}`},
 		{"delete again", "POST scopes/delete", `{"scope":"open"}`, `404 {"error_code":"RESOURCE_DOES_NOT_EXIST","message":"Secret Scope does not exist"}`},
 		{"no name", "POST scopes/create", `{}`, `400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Missing required field: scope"}`},
-		{"wrong type", "POST scopes/create", `{"scope":1}`, `400 {"error_code":"MALFORMED_REQUEST","message":"Could not parse request object: json: cannot unmarshal number into Go struct field request.scope of type string"}`},
+		{"wrong type", "POST scopes/create", `{"scope":1}`, `400 {"error_code":"MALFORMED_REQUEST","message":"Could not parse request object: Expected string for field scope, found NUMBER"}`},
 	})
 }
 

@@ -2,7 +2,7 @@ package wire
 
 import (
 	"encoding/json"
-	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 )
@@ -18,7 +18,7 @@ func (b *Bool) UnmarshalJSON(raw []byte) error {
 	case "false", "null", "":
 		*b = false
 	default:
-		return fmt.Errorf("expected a boolean, got %s", raw)
+		return mistyped(raw, reflect.TypeFor[bool]())
 	}
 	return nil
 }
@@ -38,10 +38,20 @@ func (i *Int) UnmarshalJSON(raw []byte) error {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return fmt.Errorf("expected a whole number, got %s", raw)
+		return mistyped(raw, reflect.TypeFor[int64]())
 	}
 	*i = Int(n)
 	return nil
+}
+
+// mistyped is the error of encoding/json, which adds the field.
+func mistyped(raw []byte, want reflect.Type) error {
+	kinds := map[byte]string{'"': "string", '{': "object", '[': "array", 't': "boolean", 'f': "boolean"}
+	kind, ok := kinds[raw[0]]
+	if !ok {
+		kind = "number"
+	}
+	return &json.UnmarshalTypeError{Value: kind, Type: want}
 }
 
 // Flag reads a boolean of a query or a form; absent is the given default.

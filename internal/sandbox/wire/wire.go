@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"reflect"
 	"strings"
 )
 
@@ -58,6 +59,11 @@ func JSON(answer func(*http.Request) (any, error)) http.HandlerFunc {
 	}
 }
 
+// Malformed is 400 MALFORMED_REQUEST.
+func Malformed(format string, args ...any) *Error {
+	return Errorf(http.StatusBadRequest, "MALFORMED_REQUEST", format, args...)
+}
+
 // Write sends v as JSON.
 func Write(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
@@ -85,15 +91,45 @@ func Fail(w http.ResponseWriter, err error) {
 func Decode(r *http.Request, v any) error {
 	b, err := io.ReadAll(r.Body)
 	if err != nil {
-		return Errorf(http.StatusBadRequest, "MALFORMED_REQUEST", "reading the request body: %s", err)
+		return Malformed("reading the request body: %s", err)
 	}
 	if len(strings.TrimSpace(string(b))) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(b, v); err != nil {
-		return Errorf(http.StatusBadRequest, "MALFORMED_REQUEST", "Could not parse request object: %s", err)
+	return Unmarshal(b, v)
+}
+
+// Unmarshal is json.Unmarshal with the service's words for what does not fit: 400 MALFORMED_REQUEST.
+func Unmarshal(b []byte, v any) error {
+	err := json.Unmarshal(b, v)
+	if err == nil {
+		return nil
 	}
-	return nil
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok {
+		return Malformed("Could not parse request object: %s", err)
+	}
+	if wrong.Field == "" {
+		return Malformed("Invalid JSON given in the body of the request - expected a map")
+	}
+	found, _, _ := strings.Cut(wrong.Value, " ")
+	field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
+	return Malformed("Could not parse request object: Expected %s for field %s, found %s", jsonKind(wrong.Type), field, strings.ToUpper(found))
+}
+
+func jsonKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Map, reflect.Struct:
+		return "object"
+	case reflect.Slice, reflect.Array:
+		return "array"
+	case reflect.String:
+		return "string"
+	case reflect.Bool:
+		return "boolean"
+	default:
+		return "integer"
+	}
 }
 
 // Mux routes requests by net/http's patterns. Unlike http.ServeMux it never answers a redirect that cleans the
@@ -102,12 +138,15 @@ type Mux struct {
 	mux http.ServeMux
 }
 
+// route is a handler that was registered. What the inner mux answers with otherwise is a redirect of its own making.
+type route struct{ http.Handler }
+
 // Handle registers a handler for a pattern such as "POST /api/2.2/jobs/create".
-func (m *Mux) Handle(pattern string, h http.Handler) { m.mux.Handle(pattern, h) }
+func (m *Mux) Handle(pattern string, h http.Handler) { m.mux.Handle(pattern, route{h}) }
 
 // JSON registers a handler that answers JSON.
 func (m *Mux) JSON(pattern string, answer func(*http.Request) (any, error)) {
-	m.mux.Handle(pattern, JSON(answer))
+	m.Handle(pattern, JSON(answer))
 }
 
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -118,12 +157,16 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r2.URL = &u
 		r = r2
 	}
-	_, pattern := m.mux.Handler(r)
-	if pattern == "" {
+	if h, _ := m.mux.Handler(r); !registered(h) {
 		Fail(w, Errorf(http.StatusNotFound, "ENDPOINT_NOT_FOUND", "No API found for '%s %s'", r.Method, strings.TrimPrefix(r.URL.Path, "/api/2.0")))
 		return
 	}
 	m.mux.ServeHTTP(w, r)
+}
+
+func registered(h http.Handler) bool {
+	_, ok := h.(route)
+	return ok
 }
 
 func clean(p string) string {

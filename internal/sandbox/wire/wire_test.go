@@ -24,6 +24,7 @@ func TestMux(t *testing.T) {
 		err := wire.Decode(r, &body)
 		return map[string]any{"path": r.PathValue("path"), "a": body.A, "b": body.B}, err
 	})
+	m.Handle("GET /sub/", wire.JSON(func(*http.Request) (any, error) { return nil, nil }))
 	m.JSON("GET /api/2.0/nothing", func(*http.Request) (any, error) { return nil, nil })
 	m.JSON("GET /api/2.0/blank", func(*http.Request) (any, error) {
 		return nil, &wire.Error{Status: http.StatusBadRequest, Blank: true, Message: "m"}
@@ -35,8 +36,15 @@ func TestMux(t *testing.T) {
 	for _, row := range []struct{ what, body, want string }{
 		{"POST /api/2.0/x/a%2Fb%20%C3%BC", ``, `200 {"a":0,"b":false,"path":"a/b ü"}`},
 		{"POST //api//2.0/x//a//b/", `{"a":"9007199254740993","b":"true","more":{}}`, `200 {"a":9007199254740993,"b":true,"path":"a/b/"}`},
-		{"POST /api/2.0/x/a", `{"a":1.5}`, `400 {"error_code":"MALFORMED_REQUEST","message":"Could not parse request object: expected a whole number, got 1.5"}`},
-		{"POST /api/2.0/x/a", `{"b":1}`, `400 {"error_code":"MALFORMED_REQUEST","message":"Could not parse request object: expected a boolean, got 1"}`},
+		{"POST /api/2.0/x/a", `{"a":1.5}`, `400 {"error_code":"MALFORMED_REQUEST","message":"Could not parse request object: Expected integer for field a, found NUMBER"}`},
+		{"POST /api/2.0/x/a", `{"b":1}`, `400 {"error_code":"MALFORMED_REQUEST","message":"Could not parse request object: Expected boolean for field b, found NUMBER"}`},
+		{"POST /api/2.0/x/a", `{"a":[]}`, `400 {"error_code":"MALFORMED_REQUEST","message":"Could not parse request object: Expected integer for field a, found ARRAY"}`},
+		{"POST /api/2.0/x/a", `{"b":"maybe"}`, `400 {"error_code":"MALFORMED_REQUEST","message":"Could not parse request object: Expected boolean for field b, found STRING"}`},
+		{"POST /api/2.0/x/a", `[]`, `400 {"error_code":"MALFORMED_REQUEST","message":"Invalid JSON given in the body of the request - expected a map"}`},
+		{"POST /api/2.0/x/a", `{"a":1} more`, `400 {"error_code":"MALFORMED_REQUEST","message":"Could not parse request object: invalid character 'm' after top-level value"}`},
+		{"POST /api/2.0/x", `{}`, `404 {"error_code":"ENDPOINT_NOT_FOUND","message":"No API found for 'POST /x'"}`},
+		{"GET /sub", ``, `404 {"error_code":"ENDPOINT_NOT_FOUND","message":"No API found for 'GET /sub'"}`},
+		{"GET /sub/", ``, `200 {}`},
 		{"POST /api/2.0/x/a", `{"a":null,"b":null}`, `200 {"a":0,"b":false,"path":"a"}`},
 		{"GET /api/2.0/nothing", ``, `200 {}`},
 		{"GET /api/2.0/blank", ``, `400 {"error_code":"","message":"m"}`},

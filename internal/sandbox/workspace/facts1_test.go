@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -237,11 +238,13 @@ func TestImportRefuses(t *testing.T) {
 func TestWrongTypesAreMalformed(t *testing.T) {
 	t.Parallel()
 	c := open(t, t.TempDir())
-	for _, body := range []string{`{"path":1}`, `[]`, `{`, `{"path":"/Shared/x","overwrite":"maybe"}`} {
-		got := c.post("workspace/import", body)
-		if !strings.HasPrefix(got, `400 {"error_code":"MALFORMED_REQUEST","message":"Could not parse request object: `) {
-			t.Errorf("%s: %s", body, got)
-		}
+	for body, message := range map[string]string{
+		`{"path":1}`: "Could not parse request object: Expected string for field path, found NUMBER",
+		`[]`:         "Invalid JSON given in the body of the request - expected a map",
+		`{`:          "Could not parse request object: unexpected end of JSON input",
+		`{"path":"/Shared/x","overwrite":"maybe"}`: "Could not parse request object: Expected boolean for field overwrite, found STRING",
+	} {
+		want(t, body, c.post("workspace/import", body), fmt.Sprintf(`400 {"error_code":"MALFORMED_REQUEST","message":%q}`, message))
 	}
 }
 
@@ -257,6 +260,52 @@ func TestUploadTakesWhatJSONCannot(t *testing.T) {
 		`400 {"error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED","message":"File size exported is (11534336 bytes), exceeded max size (10485760 bytes)"}`)
 	want(t, "or read", c.get("workspace/export?path=/Shared/empty&direct_download=true"),
 		`400 {"error_code":"MAX_READ_SIZE_EXCEEDED","message":"File size exported is (11534336 bytes), exceeded max size (10485760 bytes)"}`)
+}
+
+// endless is a body that must not be read.
+type endless struct{ t *testing.T }
+
+func (e endless) Read([]byte) (int, error) {
+	e.t.Error("a body was sent that nobody asked for")
+	return 0, io.ErrUnexpectedEOF
+}
+
+func TestABodyThatAnnouncesTooMuchIsNotAskedFor(t *testing.T) {
+	t.Parallel()
+	c := open(t, t.TempDir())
+	for target, row := range map[string]struct {
+		length int64
+		want   string
+	}{
+		"/api/2.0/workspace-files/import-file/Shared%2Fx": {200<<20 + 1, `400 {"error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED","message":"File size imported is (209715201 bytes), exceeded max size (209715200 bytes)"}`},
+		"/api/2.0/workspace/import":                       {20<<20 + 4, `400 {"error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED","message":"File size imported is (15728643 bytes), exceeded max size (10485760 bytes)"}`},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url+target, endless{t})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.ContentLength = row.length
+		r.Header.Set("Expect", "100-continue")
+		resp, err := (&http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Minute}}).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		if err := errors.Join(err, resp.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		want(t, target, strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, b)), row.want)
+	}
+}
+
+func TestANotebookOfExactlyTheLimit(t *testing.T) {
+	t.Parallel()
+	c := open(t, t.TempDir())
+	content := pyNotebook + strings.Repeat("#", 10<<20-len(pyNotebook))
+	want(t, "import", c.importJSON("/Shared/n", content, `,"language":"PYTHON"`), `200 {}`)
+	want(t, "import-file", c.importFile("/Shared/n.py", content, "?overwrite=true"), `200 {}`)
+	got := c.get("workspace/export?path=/Shared/n&direct_download=true")
+	want(t, "export", fmt.Sprint(len(got), strings.HasPrefix(got, "200 "+pyNotebook)), fmt.Sprint(10<<20+len("200 "), true))
 }
 
 func TestStatusShowsSizeAndTimesOfFilesOnly(t *testing.T) {

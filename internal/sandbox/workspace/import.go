@@ -164,6 +164,17 @@ func (t *Tree) receive(r io.Reader, limit int64) (*spooled, error) {
 // drain takes in the rest of what is refused: a client that cannot send it all may never read the answer.
 func drain(r io.Reader) { _, _ = io.Copy(io.Discard, io.LimitReader(r, 2*maxMultipart)) }
 
+// announced tells whether a body says that it is longer than most. One that waits to be asked for is never sent.
+func announced(r *http.Request, most int64) bool {
+	if r.ContentLength <= most {
+		return false
+	}
+	if !strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		drain(r.Body)
+	}
+	return true
+}
+
 func (t *Tree) serveImport(r *http.Request) (any, error) {
 	read := t.readJSON
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "multipart/form-data" {
@@ -197,8 +208,7 @@ func (t *Tree) readJSON(r *http.Request) (write, error) {
 		Language  string    `json:"language"`
 		Overwrite wire.Bool `json:"overwrite"`
 	}
-	if r.ContentLength > 2*maxNotebook {
-		drain(r.Body)
+	if announced(r, 2*maxNotebook) {
 		return write{}, tooLarge(r.ContentLength/4*3, maxNotebook)
 	}
 	if err := wire.Decode(r, &body); err != nil {
@@ -277,6 +287,9 @@ func (t *Tree) serveImportFile(r *http.Request) (any, error) {
 	overwrite, err := wire.Flag(r.URL.Query().Get("overwrite"), false)
 	if err != nil {
 		return nil, err
+	}
+	if announced(r, maxImportFile) {
+		return nil, tooLarge(r.ContentLength, maxImportFile)
 	}
 	content, err := t.receive(r.Body, maxImportFile)
 	if err != nil {

@@ -40,6 +40,33 @@ func (a *area) send(w http.ResponseWriter, r *http.Request, name string) bool {
 	}
 	defer f.Close()
 	w.Header().Set("Content-Type", "application/octet-stream")
-	http.ServeContent(w, r, "", info.ModTime(), f)
+	http.ServeContent(&refusing{ResponseWriter: w}, r, "", info.ModTime(), f)
 	return true
+}
+
+// refusing puts what net/http says of a range or a condition into the API's shape.
+type refusing struct {
+	http.ResponseWriter
+	refused bool
+}
+
+func (w *refusing) WriteHeader(status int) {
+	switch status {
+	case http.StatusPreconditionFailed:
+		w.refused = true
+		wire.Fail(w.ResponseWriter, wire.Errorf(status, "PRECONDITION_FAILED", "The file was modified after the time given."))
+	case http.StatusRequestedRangeNotSatisfiable:
+		w.refused = true
+		w.Header().Del("Content-Length")
+		wire.Fail(w.ResponseWriter, wire.Errorf(status, "REQUESTED_RANGE_NOT_SATISFIABLE", "The file has no such range."))
+	default:
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (w *refusing) Write(b []byte) (int, error) {
+	if w.refused {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
 }
