@@ -28,7 +28,7 @@ type Plan struct {
 	Over        Over              `json:"over"`
 	Folder      string            `json:"folder"`          // in the workspace
 	Values      ledger.Values     `json:"values"`          // every pointer that the release has
-	Pointers    []effects.Address `json:"pointers"`        // where they stand, in the order of the switch
+	Pointers    []effects.Address `json:"pointers"`        // where they stand, and those that are switched off
 	Bound       map[string]int    `json:"bound,omitempty"` // how often each binding's text was replaced
 	Judges      []string          `json:"judges,omitempty"`
 	Grants      []string          `json:"grants,omitempty"` // principals that get rights, with the rights
@@ -81,6 +81,9 @@ func (p *place) plan(ctx context.Context, c *candidate, s ledger.State) (*prepar
 		return nil, err
 	}
 	if err := p.planJobs(c, e, out); err != nil {
+		return nil, err
+	}
+	if err := p.planOff(ctx, s, out); err != nil {
 		return nil, err
 	}
 	for _, g := range e.Gates {
@@ -232,6 +235,25 @@ func (p *place) planJobs(c *candidate, e *environments.Environment, out *prepare
 		if score.RunsNow() {
 			out.Judges = append(out.Judges, score.Name)
 		}
+	}
+	return nil
+}
+
+// planOff adds where the pointers stand that are ours and not the release's: they are switched off with it.
+func (p *place) planOff(ctx context.Context, s ledger.State, out *prepared) error {
+	at, err := p.addresses(ctx, s, nil)
+	if err != nil {
+		return err
+	}
+	for _, id := range s.Ours() {
+		if _, named := out.Values[id]; named {
+			continue
+		}
+		i := slices.IndexFunc(at, func(a effects.Address) bool { return a.ID == id })
+		if i < 0 {
+			return fmt.Errorf("pointer %s of environment %s: no recorded plan says where it stands", id, p.name)
+		}
+		out.Pointers = append(out.Pointers, at[i])
 	}
 	return nil
 }

@@ -66,6 +66,9 @@ func (w *World) Promote(ctx context.Context, r Request) (*Promoted, error) {
 	w.Note("promoting %s to %s over %s (plan %.19s)", c.Release, p.name, s.Champion.Release, plan.digest)
 	done := &Promoted{Environment: p.name, Release: c.Release, Replaced: s.Champion.Release, Plan: plan.digest, Outcome: "done"}
 
+	if f := s.Flight; f != nil && f.Plan != plan.digest {
+		return nil, p.busy(s)
+	}
 	if done.Live, err = p.underWay(ctx, s, plan); err != nil || done.Live != 0 {
 		done.Outcome = "nothing-to-do"
 		return done, err
@@ -83,7 +86,9 @@ func (w *World) Promote(ctx context.Context, r Request) (*Promoted, error) {
 	o, err := p.start(ctx, c, plan, r)
 	if errors.Is(err, errBegun) {
 		done.Outcome = "nothing-to-do"
-		done.Live, err = p.underWay(ctx, s, plan)
+		if s, err = p.state(ctx); err == nil {
+			done.Live, err = p.underWay(ctx, s, plan)
+		}
 		return done, err
 	}
 	if err != nil {
@@ -117,8 +122,11 @@ func (p *place) genesis(ctx context.Context, c *candidate) (ledger.State, error)
 			return s, err
 		}
 	}
+	if err := p.recordPlan(ctx, c, plan); err != nil {
+		return s, err
+	}
 	genesis := p.Source
-	genesis.Project, genesis.Environment = p.Project.Name, p.name
+	genesis.Project, genesis.Environment, genesis.Plan = p.Project.Name, p.name, plan.digest
 	entry, err := p.book.Append(ctx, func(s ledger.State) (ledger.Body, error) {
 		if s.Seq > 0 {
 			return nil, nil // somebody else was first
@@ -181,7 +189,7 @@ func (p *place) underWay(ctx context.Context, s ledger.State, plan *prepared) (i
 		case f == nil || f.Plan != plan.digest:
 			return 0, nil
 		case p.Clocks.Least(waited) > p.Terms.TTL:
-			return 0, p.inTheWay(s, plan)
+			return 0, p.busy(s)
 		}
 		if !told {
 			p.Note("another barge (%s) promotes %s to %s by the same plan; waiting for it", f.By, f.Release, p.name)
@@ -300,17 +308,20 @@ func (p *place) tellStore(ctx context.Context, s ledger.State) {
 }
 
 // addresses says where every pointer stands that is ours or will be: from the plans that are recorded, and from the
-// one at hand (may be nil).
+// one at hand (may be nil), which comes first.
 func (p *place) addresses(ctx context.Context, s ledger.State, plan *Plan) ([]effects.Address, error) {
 	var at []effects.Address
 	if plan != nil {
 		at = append(at, plan.Pointers...)
 	}
 	digests := []string{s.Champion.Plan}
-	if s.Flight != nil {
-		digests = append(digests, s.Flight.Plan)
+	if s.Champion.Plan == "" {
+		digests = []string{s.Genesis.Plan}
 	}
-	for _, digest := range digests {
+	if s.Flight != nil && len(s.Plans) > 0 {
+		digests = append(digests, s.Flight.Plan, s.Plans[len(s.Plans)-1]) // a turn-back sets what the last start had
+	}
+	for _, digest := range slices.Compact(digests) {
 		recorded, err := p.recordedPlan(ctx, digest)
 		if err != nil {
 			return nil, err

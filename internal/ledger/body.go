@@ -128,6 +128,8 @@ type Genesis struct {
 	// Repository and Path say where barge.hcl stands.
 	Repository string `json:"repository,omitempty"`
 	Path       string `json:"path,omitempty"`
+	// Plan is the digest of the plan whose pointers were read: it says where they stand.
+	Plan string `json:"plan,omitempty"`
 }
 
 // Left gives the right back before the end.
