@@ -38,10 +38,11 @@ type warmth struct {
 	closed      bool
 }
 
-// warmHost is an interpreter that has loaded its libraries, or is doing so, and forks a process for each connection.
+// warmHost is an interpreter that has loaded its libraries, or is doing so, and forks a process for each connection
+// that is handed to it.
 type warmHost struct {
 	process *Process
-	socket  string
+	channel *net.UnixConn
 	idle    *time.Timer
 	runs    int
 }
@@ -54,7 +55,7 @@ func (w *warmth) run(ctx context.Context, layer, request string) (how string, er
 		return "", err
 	}
 	defer w.release(layer, host)
-	conn, err := net.Dial("unix", host.socket)
+	conn, err := host.connect()
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", errCold, err)
 	}
@@ -62,7 +63,7 @@ func (w *warmth) run(ctx context.Context, layer, request string) (how string, er
 	if _, err := io.WriteString(conn, request+"\n"); err != nil {
 		return "", fmt.Errorf("%w: %w", errCold, err)
 	}
-	ended := context.AfterFunc(ctx, func() { _ = conn.(*net.UnixConn).CloseWrite() })
+	ended := context.AfterFunc(ctx, func() { _ = conn.CloseWrite() })
 	defer ended()
 	answer, err := readAll(ctx, conn)
 	if err != nil {
@@ -147,39 +148,39 @@ func (w *warmth) release(layer string, host *warmHost) {
 	})
 }
 
+// connect opens the connection of a new run.
+func (h *warmHost) connect() (*net.UnixConn, error) {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	if err := hand(h.channel, theirs); err != nil {
+		ours.Close()
+		return nil, err
+	}
+	return ours, nil
+}
+
 func (w *warmth) start(layer string) (*warmHost, error) {
-	// The path of a socket may have about 100 bytes, so it cannot stand in a folder of the user's choice.
-	short, err := os.MkdirTemp("", "barge-")
+	channel, theirs, err := socketPair()
 	if err != nil {
 		return nil, err
 	}
-	socket := filepath.Join(short, "warm")
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	defer theirs.Close() // the host has it; with the host it goes
+	process, err := w.startProcess(layer, theirs)
 	if err != nil {
-		os.RemoveAll(short)
-		return nil, err
-	}
-	listener.SetUnlinkOnClose(false)
-	defer listener.Close() // the host has it; with the host it goes
-	file, err := listener.File()
-	if err != nil {
-		os.RemoveAll(short)
-		return nil, err
-	}
-	defer file.Close()
-	process, err := w.startProcess(layer, file)
-	if err != nil {
-		os.RemoveAll(short)
+		channel.Close()
 		return nil, err
 	}
 	go func() {
 		<-process.Done()
-		os.RemoveAll(short)
+		channel.Close()
 	}()
-	return &warmHost{process: process, socket: socket}, nil
+	return &warmHost{process: process, channel: channel}, nil
 }
 
-func (w *warmth) startProcess(layer string, listener *os.File) (*Process, error) {
+func (w *warmth) startProcess(layer string, channel *os.File) (*Process, error) {
 	home := filepath.Join(w.dir, "warm-"+filepath.Base(layer))
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return nil, err
@@ -192,7 +193,7 @@ func (w *warmth) startProcess(layer string, listener *os.File) (*Process, error)
 	i := w.interpreter
 	environ := append(i.environment(), "HOME="+home, "TMPDIR="+home)
 	return i.start(context.Background(), command{
-		argv: append(append(i.boot(layer), "host"), w.modules...), environ: environ, dir: home, out: log, files: []*os.File{listener},
+		argv: append(append(i.boot(layer), "host"), w.modules...), environ: environ, dir: home, out: log, files: []*os.File{channel},
 	})
 }
 

@@ -17,16 +17,16 @@ import sys
 from . import supervisor
 
 
-def serve(listener, run):
+def serve(handed, run):
     """Forks a keeper for each connection, until there are none.
 
     run(request path) runs in a process of its own and never returns.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers are not waited for
-    while (connection := listener.accept()[0]) is not None:
+    while (connection := handed.accept()) is not None:
         if os.fork() == 0:
             try:
-                listener.close()
+                handed.close()
                 _keep(connection, run)
             finally:
                 os._exit(1)
@@ -95,22 +95,22 @@ class Spare:
 
 
 class _Handed:
-    """A listener whose connections are handed to it as descriptors."""
+    """Yields the connections that are handed to it as descriptors: no path, so nobody else can connect."""
 
     def __init__(self, through):
         self._through = through
 
     def accept(self):
         _, descriptors, _, _ = socket.recv_fds(self._through, 1, 1)
-        return (socket.socket(fileno=descriptors[0]) if descriptors else None), None
+        return socket.socket(fileno=descriptors[0]) if descriptors else None
 
     def close(self):
         self._through.close()
 
 
 def main():
-    """Loads the modules that the arguments name and serves the listening socket that is descriptor 3."""
-    listener = socket.socket(fileno=3)
+    """Loads the modules that the arguments name and serves the connections handed to it through descriptor 3."""
+    through = socket.socket(fileno=3)
     for name in sys.argv[1:]:
         try:
             importlib.import_module(name)
@@ -118,4 +118,4 @@ def main():
             print(f"loading {name}: {e}", file=sys.stderr)
     from . import run
 
-    serve(listener, lambda request: run.main(request, warm=True))
+    serve(_Handed(through), lambda request: run.main(request, warm=True))
