@@ -145,7 +145,7 @@ func lines(c artifacts.Change) string {
 	return fmt.Sprintf("+%d -%d", c.Added, c.Removed)
 }
 
-// short is a pointer's value for one line: a version, off, or that it is a definition.
+// short is a pointer's value for one line: a version, off, or that it is a whole definition.
 func short(v ledger.Value) string {
 	switch {
 	case v == "":
@@ -153,5 +153,5 @@ func short(v ledger.Value) string {
 	case len(v) <= 20:
 		return string(v)
 	}
-	return "another definition"
+	return "a definition"
 }
