@@ -41,7 +41,7 @@ func (h *house) demo(ctx context.Context, into string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	for _, l := range begin {
+	for _, l := range prologue {
 		if err := s.play(ctx, l); err != nil {
 			return err
 		}
@@ -114,11 +114,11 @@ func (s *stage) heading(a act) {
 
 func (s *stage) farewell() {
 	widest := 0
-	for _, n := range next {
+	for _, n := range epilogue {
 		widest = max(widest, len(n.typed))
 	}
 	s.say("\n%s\n\n  cd %s\n", s.bold("The project and its twins are kept. What to try next:"), s.dir)
-	for _, n := range next {
+	for _, n := range epilogue {
 		s.say("  %-*s  # %s\n", widest, n.typed, n.about)
 	}
 	s.say("\nThen make the model better: change barge.hcl, git commit, barge train, barge build, barge promote --to test.\n")

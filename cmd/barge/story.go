@@ -24,8 +24,8 @@ type line struct {
 	check func(context.Context, *stage) error // of what the line left
 }
 
-// begin is what is typed before the first act.
-var begin = []line{
+// prologue is what is typed before the first act.
+var prologue = []line{
 	{typed: "git init -q"},
 	{typed: "git add ."},
 	{typed: "git commit -qm 'The diabetes project'"},
@@ -72,8 +72,8 @@ var story = []act{
 	}},
 }
 
-// next are commands to try when the story is over. They are typed in the project's folder, in this order.
-var next = []struct {
+// epilogue are commands to try when the story is over. They are typed in the project's folder, in this order.
+var epilogue = []struct {
 	line
 	about string
 }{
