@@ -116,7 +116,7 @@ func (p *place) gate(ctx context.Context, c *candidate, plan *prepared, s ledger
 			return resultOf(e, "recorded"), nil
 		}
 	}
-	first := s.Attempt(g.Name, c.Artifact, plan.Rules, champion.id)
+	first := s.Attempt(g.Name, c.Artifact, plan.Rules, champion.id) + spent(s, g.Name, c.Artifact, plan.Rules, champion.id, rerun)
 	for attempt := first; ; attempt++ {
 		e, err := p.weigh(ctx, c, plan, g, champion, wanted, attempt)
 		if err != nil {
@@ -130,6 +130,19 @@ func (p *place) gate(ctx context.Context, c *candidate, plan *prepared, s ledger
 		}
 		p.Note("  gate %s errored: %s; trying again", g.Name, strings.Join(e.Reasons, "; "))
 	}
+}
+
+// spent counts the evidence, other than failed and errored, whose run must not be taken for a new one: what passed and
+// stands no more, and with rerun what asked for a person as well.
+func spent(s ledger.State, gate, artifact, rules, champion string, rerun bool) int {
+	n := 0
+	for _, e := range s.Evidence {
+		again := e.Outcome == gates.Passed.String() || rerun && e.Outcome == gates.Inconclusive.String()
+		if again && e.Gate == gate && e.Artifact == artifact && e.Rules == rules && e.Champion == champion {
+			n++
+		}
+	}
+	return n
 }
 
 func resultOf(e gates.Evidence, how string) GateResult {

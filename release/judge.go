@@ -35,7 +35,7 @@ func (p *place) judge(ctx context.Context, s ledger.State, noWait bool) ([]Score
 	var results []ScoreResult
 	for _, score := range scores {
 		if noWait {
-			run, err := p.startScoring(ctx, s, score, 1)
+			run, err := p.startScoring(ctx, s, score, s.Attempt(scoreGate(score.Name), s.Champion.Release.Artifact, s.Rules.Digest, ""))
 			if err != nil {
 				return nil, err
 			}
@@ -88,24 +88,56 @@ func (p *place) scores(ctx context.Context, s ledger.State) ([]environments.Scor
 	return scores, nil
 }
 
+// scoreGate names a first scoring among the evidence of a ledger.
+func scoreGate(score string) string { return "score:" + score }
+
+// noteErrored records a first scoring that said nothing of the release, so that who judges next starts another run.
+func (p *place) noteErrored(ctx context.Context, s ledger.State, score environments.Score, attempt int, r ScoreResult) error {
+	statement, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	token := scoreToken(s, score, attempt)
+	_, err = p.book.Append(ctx, func(now ledger.State) (ledger.Body, error) {
+		if _, noted := now.Evidence[token]; noted || now.Champion.Live != s.Champion.Live {
+			return nil, nil
+		}
+		return ledger.Evidence{
+			Token: token, Gate: scoreGate(score.Name), Release: s.Champion.Release.Name, Artifact: s.Champion.Release.Artifact,
+			Outcome: r.Outcome.String(), Attempt: attempt, Rules: s.Rules.Digest, Statement: statement,
+		}, nil
+	})
+	if err != nil {
+		return fmt.Errorf("recording the scoring %s: %w", score.Name, err)
+	}
+	return nil
+}
+
+func scoreToken(s ledger.State, score environments.Score, attempt int) string {
+	return gates.Token(s.Champion.Plan, fmt.Sprintf("score:%s:%d", score.Name, s.Champion.Live), attempt)
+}
+
 func (p *place) startScoring(ctx context.Context, s ledger.State, score environments.Score, attempt int) (int64, error) {
-	token := gates.Token(s.Champion.Plan, fmt.Sprintf("score:%s:%d", score.Name, s.Champion.Live), attempt)
 	number := s.Job("job:" + score.Name)
 	if number == 0 {
 		return 0, fmt.Errorf("starting score %s: the ledger of %s knows no job of it", score.Name, p.name)
 	}
-	return p.site.StartJob(ctx, number, token)
+	return p.site.StartJob(ctx, number, scoreToken(s, score, attempt))
 }
 
 func (p *place) firstScoring(ctx context.Context, s ledger.State, score environments.Score) (ScoreResult, error) {
-	for attempt := 1; ; attempt++ {
+	first := s.Attempt(scoreGate(score.Name), s.Champion.Release.Artifact, s.Rules.Digest, "")
+	for attempt := first; ; attempt++ {
 		run, err := p.startScoring(ctx, s, score, attempt)
 		if err != nil {
 			return ScoreResult{}, &Stop{Why: ErrInconclusive, Err: err, Next: "barge promote --to " + p.name + " judges again",
 				Message: fmt.Sprintf("%s is live in %s, and its first scoring could not be started", s.Champion.Release, p.name)}
 		}
 		result, err := p.weighScoring(ctx, s, score, run)
-		if err != nil || result.Outcome != gates.Errored || attempt > score.Retries {
+		if err != nil || result.Outcome != gates.Errored {
+			return result, err
+		}
+		if err := p.noteErrored(ctx, s, score, attempt, result); err != nil || attempt-first >= score.Retries {
 			return result, err
 		}
 		p.Note("  score %s errored: %s; trying again", score.Name, strings.Join(result.Reasons, "; "))

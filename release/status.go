@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bargeml/barge/internal/effects"
@@ -193,7 +194,11 @@ func describe(e ledger.Entry) (what, release string) {
 	case ledger.Left:
 		return "left: " + b.Reason, ""
 	case ledger.Evidence:
-		return fmt.Sprintf("gate %s: %s %s, attempt %d", b.Gate, b.Release, b.Outcome, b.Attempt), b.Release
+		what := "gate " + b.Gate
+		if score, scored := strings.CutPrefix(b.Gate, scoreGate("")); scored {
+			what = "score " + score
+		}
+		return fmt.Sprintf("%s: %s %s, attempt %d", what, b.Release, b.Outcome, b.Attempt), b.Release
 	case ledger.Barred:
 		return fmt.Sprintf("%s is barred: %s", b.Name, b.Reason), b.Name
 	case ledger.Unbarred:
