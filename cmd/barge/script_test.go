@@ -17,7 +17,7 @@ import (
 //	project                       the diabetes project in $WORK/project, committed; the script goes on in there
 //	twins [up|down|move NAME]     the project's sandbox in this process; move gives a workspace another id
 //	release NAME [FEATURES]       other features where given, commit, tag vNAME, barge train, barge build
-//	edit FILE OLD NEW             replaces a text that must be there, everywhere in the file
+//	edit FILE OLD NEW             replaces a text that must be there, everywhere in the file; \n in NEW ends a line
 //	answer [-once] [-version=N] NOTEBOOK WHAT [TEXT]   what a notebook does from now on; see notebooks.answer
 //	go NOTEBOOK                   lets runs go on that were told to wait
 //	begun N                       waits until N notebooks have begun since the twins came up

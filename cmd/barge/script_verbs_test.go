@@ -61,7 +61,8 @@ func edit(ts *testscript.TestScript, _ *bench, args []string) error {
 	if !bytes.Contains(b, []byte(args[1])) {
 		return fmt.Errorf("%s has no %q", args[0], args[1])
 	}
-	return os.WriteFile(file, bytes.ReplaceAll(b, []byte(args[1]), []byte(args[2])), 0o600)
+	changed := strings.ReplaceAll(args[2], `\n`, "\n")
+	return os.WriteFile(file, bytes.ReplaceAll(b, []byte(args[1]), []byte(changed)), 0o600)
 }
 
 var features = regexp.MustCompile(`features = "[^"]*"`)
