@@ -247,6 +247,15 @@ func TestDialect(t *testing.T) {
 					"POST model-versions/transition-stage", `{"name":"m","version":"1","stage":"None","archive_existing_versions":true}`,
 					400, "INVALID_PARAMETER_VALUE", "Model version transition cannot archive existing model versions because 'None' is not an Active stage. Valid stages are ['Staging', 'Production']",
 				},
+				{"GET model-versions/search", "max_results=10001", 400, "INVALID_PARAMETER_VALUE", "Invalid value for request parameter max_results. It must be at most 10000, but got value 10001"},
+				{
+					"POST databricks/model-versions/transition-stage", `{"name":"m","version":"1","stage":"Staging","comment":"` + strings.Repeat("é", 65536) + `"}`,
+					400, "INVALID_PARAMETER_VALUE", "A comment may have at most 65535 characters, this one has 65536.",
+				},
+				{
+					"POST comments/create", `{"name":"m","version":"1","comment":"` + strings.Repeat("é", 65536) + `"}`,
+					400, "INVALID_PARAMETER_VALUE", "A comment may have at most 65535 characters, this one has 65536.",
+				},
 				{"POST model-versions/transition", `{}`, 404, "ENDPOINT_NOT_FOUND", "No API found for 'POST /mlflow/model-versions/transition'"},
 				{"GET /api/3.0/mlflow/workspaces", "", 404, "ENDPOINT_NOT_FOUND", "No API found for 'GET /3.0/mlflow/workspaces'"},
 			} {
