@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -37,6 +38,7 @@ type house struct {
 	vars    map[string]string
 	sandbox bool
 	twinDir string // of the twins' state; "": below dir
+	haste   haste
 
 	project    func() (*environments.Project, error)
 	identities func() *identity.Identities
@@ -51,6 +53,7 @@ type house struct {
 
 func newHouse(in io.Reader, out, errOut io.Writer) *house {
 	h := &house{in: in, secrets: &transport.Redactor{}, workspaces: map[string]*databricks.Workspace{}, dir: "."}
+	h.haste.terms = ledger.DefaultTerms
 	h.console = console.New(out, errOut)
 	safeOut, safeErr := h.secrets.Writer(out), h.secrets.Writer(errOut)
 	h.outs = []io.Closer{safeOut, safeErr}
@@ -59,7 +62,7 @@ func newHouse(in io.Reader, out, errOut io.Writer) *house {
 	h.store = sync.OnceValues(h.openStore)
 	h.twins = sync.OnceValues(h.findTwins)
 	h.transport = sync.OnceValue(func() *transport.Transport {
-		return transport.New(transport.Options{Redactor: h.secrets, Report: func(line string) { h.console.Note("%s", line) }})
+		return transport.New(transport.Options{Redactor: h.secrets, Idle: h.haste.idle, Report: func(line string) { h.console.Note("%s", line) }})
 	})
 	h.identities = sync.OnceValue(func() *identity.Identities {
 		return identity.New(identity.Options{Dir: h.dir, Transport: h.transport(), Redactor: h.secrets})
@@ -102,6 +105,9 @@ func (h *house) before(c *cli.Context) error {
 		}
 	}
 	h.sandbox, h.vars = c.Bool("sandbox"), map[string]string{}
+	if h.haste, err = inHaste(os.Getenv("BARGE_TERMS"), h.sandbox); err != nil {
+		return err
+	}
 	for _, pair := range c.StringSlice("var") {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok || name == "" {
@@ -285,6 +291,7 @@ func (h *house) site(name string) (*effects.Site, error) {
 	return &effects.Site{
 		Project: project.Name, Environment: name, Path: e.Path, Workspace: w,
 		Registries: func(r string) (*effects.Registry, error) { return h.registry(r, e.Workspace) },
+		Imports:    h.haste.imports,
 	}, nil
 }
 
@@ -299,7 +306,7 @@ func (h *house) world(ctx context.Context) (*release.World, error) {
 		return nil, err
 	}
 	w := &release.World{
-		Project: project, Store: store, Terms: ledger.DefaultTerms, Clocks: ledger.SystemClocks(), Sleep: transport.Sleep,
+		Project: project, Store: store, Terms: h.haste.terms, Clocks: ledger.SystemClocks(), Sleep: transport.Sleep,
 		Note: h.console.Note, Site: remember(h.site),
 		Age: func(a, b string) (artifacts.Order, error) { return artifacts.Compare(h.dir, a, b) },
 	}

@@ -44,6 +44,7 @@ type Site struct {
 	Path        string // the environment's folder; releases/, plans/ and ledger/ stand below it
 	Workspace   *databricks.Workspace
 	Registries  func(name string) (*Registry, error)
+	Imports     int // how many files go out at once; 0: as many as the service takes
 }
 
 // Registry is a registry as an environment reaches it.

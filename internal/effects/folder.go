@@ -2,6 +2,7 @@ package effects
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -226,7 +227,7 @@ func (s *Site) Deploy(ctx context.Context, f *Folder) (int, error) {
 		return 0, err
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(imports)
+	g.SetLimit(cmp.Or(s.Imports, imports))
 	for _, r := range f.files {
 		g.Go(func() error { return s.put(gctx, f.Path, r) })
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -31,6 +32,9 @@ type Config struct {
 	Progress   io.Writer        // what takes long, or is not as before; nil: nowhere
 	Now        func() time.Time // nil: time.Now
 	User       string           // whom the tokens belong to; empty: DefaultUser
+	// Through, where it is set, stands before a twin's API: what it returns sees every call that no fault met, and may
+	// let it through, hold it or swallow it.
+	Through func(workspace string, api http.Handler) http.Handler
 }
 
 // DefaultUser is whom a twin's token belongs to.

@@ -100,6 +100,9 @@ func (t *Twin) assemble() error {
 	clusters(mux)
 	t.jobs.Store(runs)
 	var handler http.Handler = mux
+	if config.Through != nil {
+		handler = config.Through(t.Name, handler)
+	}
 	t.api.Store(&handler)
 	return nil
 }
