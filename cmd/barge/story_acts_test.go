@@ -324,6 +324,22 @@ func (s *tale) onlyPointers(t *testing.T) {
 		}
 	}
 	same(t, entries, 2) // Begun and Live
+	// A control: what is looked for is seen where it happens.
+	s.asks(t, "barge promote 1.2.0 --to test", "test", "/import-file/Barge/diabetes/releases/", "/runs/submit")
+	s.asks(t, "barge promote --to prod", "prod", "/import-file/Barge/diabetes/releases/", "/jobs/run-now")
+}
+
+func (s *tale) asks(t *testing.T, typed, twin string, paths ...string) {
+	t.Helper()
+	for _, want := range paths {
+		there := false
+		for _, c := range s.calls(s.last(t, typed), twin) {
+			there = there || strings.Contains(c.Path, want) && uploads.MatchString(c.Path)
+		}
+		if !there {
+			t.Errorf("%s sent %s nothing to %s", typed, twin, want)
+		}
+	}
 }
 
 // tookBack looks at the end of the story.

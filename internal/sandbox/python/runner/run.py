@@ -21,6 +21,7 @@ def main(path, warm=False):
         if warm and _installs(request):
             # What it installs must not meet another version that is loaded before.
             os.execve(request["boot"][0], [*request["boot"], "run", path], request["environ"])
+        os.unlink(path)  # a token is in it, and whoever would clean up may be killed before
         _settle(request, warm)
         spare = host.Spare(lambda path: main(path, warm))
         from .session import Session
