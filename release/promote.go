@@ -27,7 +27,7 @@ type Request struct {
 	Release     string // a name or an id; "" chooses
 	Environment string
 	// Head gives the release of HEAD, for an environment that follows nothing gated.
-	Head       func(context.Context) (string, error)
+	Head func(context.Context) (string, error)
 	// Plan, when set, is the only plan that may be carried out.
 	Plan       *Saved
 	AllowOlder bool
@@ -116,11 +116,9 @@ func (p *place) genesis(ctx context.Context, c *candidate) (ledger.State, error)
 	if err != nil {
 		return s, err
 	}
-	found := ledger.Values{}
-	for _, at := range plan.Pointers {
-		if err := p.find(ctx, s, plan.Pointers, []string{at.ID}, found); err != nil {
-			return s, err
-		}
+	found, err := p.find(ctx, s, plan.Pointers, sorted(plan.Values))
+	if err != nil {
+		return s, err
 	}
 	if err := p.recordPlan(ctx, c, plan); err != nil {
 		return s, err
@@ -222,35 +220,47 @@ func (p *place) inTheWay(s ledger.State, plan *prepared) error {
 
 // finish switches and ends with Live, or turns back.
 func (o *owner) finish(ctx context.Context) (ledger.State, error) {
-	release, champion := o.state.Flight.Release, o.state.Champion.Release
-	err := o.switchPointers(ctx)
-	if err == nil {
-		var now ledger.State
-		if now, err = o.live(ctx); err == nil {
-			return now, nil
-		}
-	}
-	if errors.Is(err, errLost) {
-		return ledger.State{}, stop(ErrConflict, "barge status --env "+o.name, "promoting %s to %s: %s", release, o.name, err)
+	release, champion, kind := o.state.Flight.Release, o.state.Champion.Release, o.state.Flight.Kind
+	now, err := o.end(ctx)
+	if err == nil || kind != ledger.Start || errors.Is(err, errLost) || errors.Is(err, ledger.ErrUnanswered) {
+		return now, o.stranded(ctx, release, err)
 	}
 	o.Note("  cannot go on: %s", err)
 	o.Note("turning back to %s", champion)
-	now, back := o.turnBack(ctx)
-	if back != nil {
-		return ledger.State{}, o.stranded(release, errors.Join(err, back))
+	back, failing := o.turnBack(ctx)
+	if failing != nil {
+		return now, o.stranded(ctx, release, errors.Join(err, failing))
+	}
+	if now, failing = back.end(ctx); failing != nil {
+		return now, back.stranded(ctx, release, errors.Join(err, failing))
 	}
 	o.tellStore(ctx, now)
-	return ledger.State{}, &Stop{
+	return now, &Stop{
 		Why: ErrRolledBack, Err: err, Next: "barge status shows every pointer",
 		Message: fmt.Sprintf("promoting %s to %s failed and was turned back to %s", release, o.name, champion),
 	}
 }
 
-// stranded is what nobody could finish: exit 7 with instructions.
-func (o *owner) stranded(release ledger.Release, err error) error {
-	s := &Stop{Why: ErrPartial, Err: err}
+// end sets every pointer and says that it is live.
+func (o *owner) end(ctx context.Context) (ledger.State, error) {
+	if err := o.switchPointers(ctx); err != nil {
+		return ledger.State{}, err
+	}
+	return o.live(ctx)
+}
+
+// stranded gives the right back, and says what nobody could finish: exit 7 with instructions. Where another barge has
+// the right it is a conflict. Nil stays nil.
+func (o *owner) stranded(ctx context.Context, release ledger.Release, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errLost):
+		return stop(ErrConflict, "barge status --env "+o.name, "switching %s to %s: %s", o.name, release, err)
+	}
+	err = errors.Join(err, o.leave(ctx, err))
+	s := &Stop{Why: ErrPartial, Err: err, Next: "mend what the error names, then: barge resume --env " + o.name + ", or barge rollback --env " + o.name}
 	s.Message = fmt.Sprintf("switching %s to %s could neither be finished nor turned back; the ledger says what was to be set", o.name, release)
-	s.Next = "mend what the error names, then: barge rollback --env " + o.name
 	return s
 }
 
@@ -280,11 +290,7 @@ func (p *place) mend(ctx context.Context, s ledger.State) (*Promoted, error) {
 		if err != nil {
 			return nil, err
 		}
-		whole := context.WithoutCancel(ctx)
-		if err := o.switchPointers(whole); err != nil {
-			return nil, errors.Join(o.stranded(done.Release, err), o.leave(whole, err))
-		}
-		if s, err = o.live(whole); err != nil {
+		if s, err = o.finish(context.WithoutCancel(ctx)); err != nil {
 			return nil, err
 		}
 		done.Outcome, done.Live = "mended", s.Champion.Live

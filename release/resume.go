@@ -2,7 +2,6 @@ package release
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -86,14 +85,7 @@ func (p *place) goOn(ctx context.Context, s ledger.State, r Resumption, done *Re
 		done.Outcome = "turned-back"
 	}
 	whole := context.WithoutCancel(ctx)
-	if back {
-		if err := o.switchPointers(whole); err != nil {
-			return s, errors.Join(o.stranded(f.Release, err), o.leave(whole, err))
-		}
-		s, err = o.live(whole)
-	} else {
-		s, err = o.finish(whole)
-	}
+	s, err = o.finish(whole)
 	if err == nil {
 		p.tellStore(whole, s)
 	}

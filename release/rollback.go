@@ -2,7 +2,6 @@ package release
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -131,10 +130,7 @@ func (p *place) returnTo(ctx context.Context, s, now ledger.State, target ledger
 		return now, err
 	}
 	whole := context.WithoutCancel(ctx)
-	if err := o.switchPointers(whole); err != nil {
-		return now, errors.Join(o.stranded(target.Release, err), o.leave(whole, err))
-	}
-	now, err = o.live(whole)
+	now, err = o.finish(whole)
 	if err == nil {
 		p.tellStore(whole, now)
 	}

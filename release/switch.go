@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,9 +31,9 @@ type owner struct {
 }
 
 // begin appends a Begun and so makes this process the owner. decide sees the fold that the Begun is appended to, and
-// refuses by an error; what it returns gets the values found in new pointers.
+// refuses by an error; what it returns gets the values found in new pointers, as they were read after that fold.
 func (p *place) begin(ctx context.Context, at []effects.Address, decide func(ledger.State) (ledger.Begun, error)) (*owner, error) {
-	found := ledger.Values{}
+	found, read := ledger.Values{}, 0 // read: the entry after which they were
 	for {
 		var missing []string
 		right := ledger.NoteRight(p.Terms, p.Clocks)
@@ -40,22 +42,15 @@ func (p *place) begin(ctx context.Context, at []effects.Address, decide func(led
 			if err != nil {
 				return nil, err
 			}
-			b.Found, missing = ledger.Values{}, nil
-			ours := s.Ours()
-			for id := range b.To {
-				if slices.Contains(ours, id) {
-					continue
-				}
-				if v, read := found[id]; read {
-					b.Found[id] = v
-				} else {
-					missing = append(missing, id)
-				}
-			}
-			if len(missing) > 0 {
+			b.Found, missing = ledger.Values{}, fresh(s, b.To)
+			if len(missing) > 0 && read != s.Seq {
 				return nil, nil // read them first, then decide again
 			}
-			return b, nil
+			for _, id := range missing {
+				b.Found[id] = found[id]
+			}
+			missing = nil
+			return b, p.reachable(s, at, b.To)
 		})
 		if err != nil {
 			return nil, err
@@ -63,35 +58,48 @@ func (p *place) begin(ctx context.Context, at []effects.Address, decide func(led
 		if len(missing) == 0 {
 			return p.own(entry.State, right, at)
 		}
-		if err := p.find(ctx, entry.State, at, missing, found); err != nil {
+		if found, err = p.find(ctx, entry.State, at, missing); err != nil {
 			return nil, err
 		}
+		read = entry.Seq
 	}
 }
 
-// find reads what new pointers hold.
-func (p *place) find(ctx context.Context, s ledger.State, at []effects.Address, ids []string, found ledger.Values) error {
-	for _, id := range ids {
-		pointer, err := p.pointer(s, at, id)
-		if err != nil {
-			return err
-		}
-		if found[id], err = pointer.Read(ctx); err != nil {
+// fresh are the pointers that are not ours yet.
+func fresh(s ledger.State, to ledger.Values) []string {
+	ours := s.Ours()
+	return slices.DeleteFunc(sorted(to), func(id string) bool { return slices.Contains(ours, id) })
+}
+
+// reachable makes sure that every pointer can be made, before it is begun to set them.
+func (p *place) reachable(s ledger.State, at []effects.Address, to ledger.Values) error {
+	for id := range to {
+		if _, err := p.pointer(s, at, id); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// find reads what new pointers hold.
+func (p *place) find(ctx context.Context, s ledger.State, at []effects.Address, ids []string) (ledger.Values, error) {
+	found := ledger.Values{}
+	for _, id := range ids {
+		pointer, err := p.pointer(s, at, id)
+		if err != nil {
+			return nil, err
+		}
+		if found[id], err = pointer.Read(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
 // own makes the owner of what is in flight.
 func (p *place) own(s ledger.State, right ledger.Right, at []effects.Address) (*owner, error) {
 	o := &owner{place: p, state: s, right: right, at: at}
-	ids := make([]string, 0, len(s.Flight.To))
-	for id := range s.Flight.To {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, inOrder)
-	for _, id := range ids {
+	for _, id := range slices.SortedFunc(maps.Keys(s.Flight.To), inOrder) {
 		pointer, err := p.pointer(s, at, id)
 		if err != nil {
 			return nil, err
@@ -137,17 +145,17 @@ func (p *place) pointer(s ledger.State, at []effects.Address, id string) (effect
 
 // switchPointers sets every pointer of what is in flight and reads each back.
 func (o *owner) switchPointers(ctx context.Context) error {
-	for i := range o.pointers {
-		if err := o.makeJob(ctx, i); err != nil {
+	for _, p := range o.pointers {
+		if err := o.makeJob(ctx, p); err != nil {
 			return err
 		}
-		if err := o.checkUnmoved(ctx, o.pointers[i]); err != nil {
+		if err := o.checkUnmoved(ctx, p); err != nil {
 			return err
 		}
-		if err := o.set(ctx, o.pointers[i]); err != nil {
+		if err := o.set(ctx, p); err != nil {
 			return err
 		}
-		o.Note("  set %s", o.pointers[i].ID())
+		o.Note("  set %s", p.ID())
 	}
 	return o.readBack(ctx)
 }
@@ -155,12 +163,17 @@ func (o *owner) switchPointers(ctx context.Context) error {
 // want is what a pointer shall hold.
 func (o *owner) want(p effects.Pointer) ledger.Value { return o.state.Flight.To[p.ID()] }
 
-// makeJob gives a score without a job one, and records its id before it is ever active.
-func (o *owner) makeJob(ctx context.Context, i int) error {
-	job, ok := o.pointers[i].(*effects.Job)
+// makeJob gives a score without a job one.
+func (o *owner) makeJob(ctx context.Context, p effects.Pointer) error {
+	job, ok := p.(*effects.Job)
 	if !ok || job.Number() != 0 || o.want(job) == ledger.Off || o.want(job) == ledger.Absent {
 		return nil
 	}
+	return o.newJob(ctx, job)
+}
+
+// newJob finds or makes the job of a score, and records its id before it is ever active.
+func (o *owner) newJob(ctx context.Context, job *effects.Job) error {
 	if err := o.renewed(ctx); err != nil {
 		return err
 	}
@@ -236,27 +249,57 @@ func (o *owner) checkUnmoved(ctx context.Context, p effects.Pointer) error {
 	return fmt.Errorf("%s: %w", p.ID(), errMoved)
 }
 
+// tries is how often one pointer is set before the switch gives up: a service that never answers is not asked for ever.
+const tries = 5
+
 // set sets one pointer until it is definitely answered. After a call without an answer nothing is done before it can
 // no longer take effect.
 func (o *owner) set(ctx context.Context, p effects.Pointer) error {
-	for {
+	for n := 1; ; {
 		if err := o.renewed(ctx); err != nil {
 			return err
 		}
 		o.sent = nil
 		err := o.setOnce(ctx, p)
-		switch {
-		case errors.Is(err, errExpired):
+		if errors.Is(err, errExpired) {
 			continue
-		case err == nil, o.sent == nil, effects.Definite(err):
+		}
+		if err == nil || n == tries {
+			return errors.Join(wrap("setting "+p.ID(), err), o.settle(ctx))
+		}
+		n++
+		job, isJob := p.(*effects.Job)
+		switch {
+		case isJob && errors.Is(err, fs.ErrNotExist):
+			o.Note("  job %d of %s is gone; making another", job.Number(), p.ID())
+			if err := o.newJob(ctx, job); err != nil {
+				return err
+			}
+		case effects.Busy(err):
+			if err := o.Sleep(ctx, o.Terms.D/4); err != nil {
+				return err
+			}
+		case o.sent == nil, effects.Definite(err):
 			o.sent = nil
 			return wrap("setting "+p.ID(), err)
+		default:
+			o.Note("  no answer while setting %s; waiting until the call can no longer take effect", p.ID())
+			if err := o.settle(ctx); err != nil {
+				return err
+			}
 		}
-		o.Note("  no answer while setting %s; waiting until the call can no longer take effect", p.ID())
-		if err := o.Sleep(ctx, max(0, o.sent.Left())); err != nil {
+	}
+}
+
+// settle waits until the last call of a Set can no longer take effect, where it was not answered.
+func (o *owner) settle(ctx context.Context) error {
+	for o.sent != nil && o.sent.Left() > 0 {
+		if err := o.Sleep(ctx, o.sent.Left()); err != nil {
 			return err
 		}
 	}
+	o.sent = nil
+	return nil
 }
 
 // setOnce bounds a Set by D: what is not answered by then is not waited for any longer, nor repeated below.
@@ -298,20 +341,28 @@ func (o *owner) readBack(ctx context.Context) error {
 	return nil
 }
 
-// live finishes the switch.
+// live finishes the switch. When the ledger does not answer it asks once more: that finds out what became of the entry.
 func (o *owner) live(ctx context.Context) (ledger.State, error) {
-	entry, err := o.book.Append(ctx, func(s ledger.State) (ledger.Body, error) {
-		if !s.Owns(o.book.By()) {
+	mine := o.state.Flight
+	decide := func(s ledger.State) (ledger.Body, error) {
+		switch {
+		case s.Flight == nil && s.Champion.Live > mine.Seq && s.Champion.Plan == mine.Plan:
+			return nil, nil // it was written
+		case !s.Owns(o.book.By()):
 			return nil, errLost
 		}
 		return ledger.Live{Of: s.Flight.Seq, Values: s.LiveValues()}, nil
-	})
+	}
+	entry, err := o.book.Append(ctx, decide)
+	if errors.Is(err, ledger.ErrUnanswered) {
+		entry, err = o.book.Append(ctx, decide)
+	}
 	return entry.State, err
 }
 
-// turnBack gives the environment its champion's recorded values again.
-func (o *owner) turnBack(ctx context.Context) (ledger.State, error) {
-	back, err := o.begin(ctx, o.at, func(s ledger.State) (ledger.Begun, error) {
+// turnBack begins to give the environment its champion's recorded values again.
+func (o *owner) turnBack(ctx context.Context) (*owner, error) {
+	return o.begin(ctx, o.at, func(s ledger.State) (ledger.Begun, error) {
 		if !s.Owns(o.book.By()) {
 			return ledger.Begun{}, errLost
 		}
@@ -321,21 +372,12 @@ func (o *owner) turnBack(ctx context.Context) (ledger.State, error) {
 			Why: ledger.TurnBack, Plan: c.Plan, Release: c.Release, To: to, Back: given, Replaces: s.Flight.Seq, Seen: s.Decision,
 		}, nil
 	})
-	if err != nil {
-		return ledger.State{}, err
-	}
-	if err := back.switchPointers(ctx); err != nil {
-		return ledger.State{}, errors.Join(err, back.leave(ctx, err))
-	}
-	return back.live(ctx)
 }
 
 // leave gives the right back; nothing unanswered may be younger than D then.
 func (o *owner) leave(ctx context.Context, why error) error {
-	if o.sent != nil {
-		if err := o.Sleep(ctx, max(0, o.sent.Left())); err != nil {
-			return err
-		}
+	if err := o.settle(ctx); err != nil {
+		return err
 	}
 	_, err := o.book.Append(ctx, func(s ledger.State) (ledger.Body, error) {
 		if !s.Owns(o.book.By()) {

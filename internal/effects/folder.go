@@ -164,6 +164,9 @@ func (f *Folder) name(releases string) error {
 
 // Notebook is the workspace path of a notebook of the folder; an error names those that are there.
 func (f *Folder) Notebook(object string) (string, error) {
+	if object == "" {
+		return "", errors.New("the release names no notebook for it: it was built when barge.hcl had none of that name; build it anew")
+	}
 	object = strings.TrimPrefix(path.Clean(object), "/")
 	var there []string
 	for _, r := range f.files {

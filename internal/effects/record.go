@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"path"
 	"strings"
 	"time"
@@ -54,3 +55,9 @@ func (s *Site) Principal(ctx context.Context) (string, error) {
 
 // Definite tells whether an error leaves no doubt about what the call did.
 func Definite(err error) bool { return databricks.Definite(err) }
+
+// Busy tells whether the service said that it did nothing because it is asked too much.
+func Busy(err error) bool {
+	var e *databricks.Error
+	return errors.As(err, &e) && e.Status == http.StatusTooManyRequests
+}
