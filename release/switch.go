@@ -264,7 +264,11 @@ func (o *owner) set(ctx context.Context, p effects.Pointer) error {
 		if errors.Is(err, errExpired) {
 			continue
 		}
-		if err == nil || n == tries {
+		if err == nil {
+			o.sent = nil // answered: nothing of it is still on its way
+			return nil
+		}
+		if n == tries {
 			return errors.Join(wrap("setting "+p.ID(), err), o.settle(ctx))
 		}
 		n++
