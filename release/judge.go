@@ -28,12 +28,17 @@ func (p *place) judge(ctx context.Context, s ledger.State, noWait bool) ([]Score
 	if s.IsProven() {
 		return nil, nil
 	}
-	scores, err := p.scores(ctx, s)
+	e, scores, err := p.scores(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	var results []ScoreResult
+	how := ledger.Waiver
 	for _, score := range scores {
+		if _, waived := s.Waiver("score:"+score.Name, s.Champion.Release.Artifact, p.site.Now()); waived {
+			continue
+		}
+		how = ledger.Judged
 		if noWait {
 			run, err := p.startScoring(ctx, s, score, s.Attempt(scoreGate(score.Name), s.Champion.Release.Artifact, s.Rules.Digest, ""))
 			if err != nil {
@@ -42,7 +47,7 @@ func (p *place) judge(ctx context.Context, s ledger.State, noWait bool) ([]Score
 			return nil, stop(ErrPending, "barge promote --to "+p.name+" goes on",
 				"%s is live in %s, and its first scoring (%s, run %d) is not over", s.Champion.Release, p.name, score.Name, run)
 		}
-		result, err := p.firstScoring(ctx, s, score)
+		result, err := p.firstScoring(ctx, s, e, score)
 		if err != nil {
 			return results, err
 		}
@@ -52,7 +57,7 @@ func (p *place) judge(ctx context.Context, s ledger.State, noWait bool) ([]Score
 		}
 		p.Note("scored: %s", told1(result))
 	}
-	return results, p.prove(ctx, s, ledger.Judged, results)
+	return results, p.prove(ctx, s, how, results)
 }
 
 func told1(r ScoreResult) string {
@@ -67,8 +72,25 @@ func told1(r ScoreResult) string {
 	return r.Score + ": " + strings.Join(parts, ", ")
 }
 
-// scores are the champion's scores whose first run proves it, as its artifact says.
-func (p *place) scores(ctx context.Context, s ledger.State) ([]environments.Score, error) {
+// scores are the champion's scores whose first run proves it, and its environment, as its artifact says.
+func (p *place) scores(ctx context.Context, s ledger.State) (*environments.Environment, []environments.Score, error) {
+	e, err := p.championed(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	var scores []environments.Score
+	for _, name := range s.Champion.Judges {
+		score := e.Score(name)
+		if score == nil {
+			return nil, nil, fmt.Errorf("score %s of environment %s is no more in barge.hcl and the release", name, p.name)
+		}
+		scores = append(scores, *score)
+	}
+	return e, scores, nil
+}
+
+// championed is the environment as it counts for its champion.
+func (p *place) championed(ctx context.Context, s ledger.State) (*environments.Environment, error) {
 	c, err := p.open(ctx, s.Champion.Release.Artifact)
 	if err != nil {
 		return nil, err
@@ -77,15 +99,7 @@ func (p *place) scores(ctx context.Context, s ledger.State) ([]environments.Scor
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	var scores []environments.Score
-	for _, name := range s.Champion.Judges {
-		score := e.Score(name)
-		if score == nil {
-			return nil, fmt.Errorf("score %s of environment %s is no more in barge.hcl and the release", name, p.name)
-		}
-		scores = append(scores, *score)
-	}
-	return scores, nil
+	return e, nil
 }
 
 // scoreGate names a first scoring among the evidence of a ledger.
@@ -125,7 +139,7 @@ func (p *place) startScoring(ctx context.Context, s ledger.State, score environm
 	return p.site.StartJob(ctx, number, scoreToken(s, score, attempt))
 }
 
-func (p *place) firstScoring(ctx context.Context, s ledger.State, score environments.Score) (ScoreResult, error) {
+func (p *place) firstScoring(ctx context.Context, s ledger.State, e *environments.Environment, score environments.Score) (ScoreResult, error) {
 	first := s.Attempt(scoreGate(score.Name), s.Champion.Release.Artifact, s.Rules.Digest, "")
 	for attempt := first; ; attempt++ {
 		run, err := p.startScoring(ctx, s, score, attempt)
@@ -133,7 +147,11 @@ func (p *place) firstScoring(ctx context.Context, s ledger.State, score environm
 			return ScoreResult{}, &Stop{Why: ErrInconclusive, Err: err, Next: "barge promote --to " + p.name + " judges again",
 				Message: fmt.Sprintf("%s is live in %s, and its first scoring could not be started", s.Champion.Release, p.name)}
 		}
-		result, err := p.weighScoring(ctx, s, score, run)
+		result, err := p.weighScoring(ctx, s, e, score, run)
+		if err != nil && ctx.Err() == nil {
+			return result, &Stop{Why: ErrInconclusive, Err: err, Next: "barge resume --env " + p.name + " judges it",
+				Message: fmt.Sprintf("%s is live in %s and not proven", s.Champion.Release, p.name)}
+		}
 		if err != nil || result.Outcome != gates.Errored {
 			return result, err
 		}
@@ -144,14 +162,14 @@ func (p *place) firstScoring(ctx context.Context, s ledger.State, score environm
 	}
 }
 
-func (p *place) weighScoring(ctx context.Context, s ledger.State, score environments.Score, run int64) (ScoreResult, error) {
+func (p *place) weighScoring(ctx context.Context, s ledger.State, e *environments.Environment, score environments.Score, run int64) (ScoreResult, error) {
 	out, err := p.site.Await(ctx, run, func(page string) { p.Note("  running score %s: %s", score.Name, page) })
 	if err != nil {
 		return ScoreResult{}, fmt.Errorf("waiting for score %s: %w", score.Name, err)
 	}
 	versions := map[string]string{}
-	for label, m := range s.Champion.Release.Models {
-		versions[label] = m.Version
+	for _, use := range e.Models {
+		versions[use.Label] = s.Champion.Release.Models[use.Label].Version
 	}
 	v := gates.Judge(gates.Question{Told: versions, Expects: score.Expects, Optional: len(score.Expects) == 0}, answered(out))
 	return ScoreResult{

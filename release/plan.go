@@ -77,7 +77,7 @@ func (p *place) plan(ctx context.Context, c *candidate, s ledger.State) (*prepar
 		return nil, err
 	}
 	out.Folder, out.Bound = out.folder.Path, out.folder.Bound
-	if err := p.planSlots(c, e, out); err != nil {
+	if err := p.planSlots(ctx, c, e, out); err != nil {
 		return nil, err
 	}
 	if err := p.planJobs(c, e, out); err != nil {
@@ -181,12 +181,15 @@ func grants(e *environments.Environment) []string {
 	return out
 }
 
-func (p *place) planSlots(c *candidate, e *environments.Environment, out *prepared) error {
+func (p *place) planSlots(ctx context.Context, c *candidate, e *environments.Environment, out *prepared) error {
 	for _, use := range e.Models {
 		if use.Stage == "" {
 			continue
 		}
 		pin, _ := c.artifact.Manifest.Model(use.Label)
+		if err := p.ours(ctx, pin); err != nil {
+			return err
+		}
 		address := effects.SlotAddress{Registry: pin.Registry, Model: pin.Name, Stage: use.Stage, Archive: use.ArchiveExisting}
 		for _, other := range p.Project.Environments {
 			neighbour := p.neighbour(other, use.Label)
@@ -276,8 +279,8 @@ func (p *place) recordPlan(ctx context.Context, c *candidate, plan *prepared) er
 
 // recordedPlan reads a plan that was carried out here; nil for none ("").
 func (p *place) recordedPlan(ctx context.Context, digest string) (*Plan, error) {
-	if digest == "" {
-		return nil, nil
+	if known := p.plans[digest]; known != nil || digest == "" {
+		return known, nil
 	}
 	b, err := p.site.Recorded(ctx, "plans", digest)
 	if err != nil {
@@ -287,5 +290,6 @@ func (p *place) recordedPlan(ctx context.Context, digest string) (*Plan, error) 
 	if err := json.Unmarshal(b, &plan); err != nil {
 		return nil, fmt.Errorf("reading plan %s: %w", digest, err)
 	}
+	p.plans[digest] = &plan
 	return &plan, nil
 }

@@ -52,18 +52,19 @@ func (w *World) Rollback(ctx context.Context, r Return) (*RolledBack, error) {
 // rollback decides on the state s, whatever happens meanwhile. judged is the Live whose first scoring failed; 0 when a
 // person asks.
 func (p *place) rollback(ctx context.Context, s ledger.State, r Return, judged int) (*RolledBack, error) {
-	target, err := s.RollbackTarget(r.Release)
-	if err != nil {
-		return nil, &Stop{Why: ErrConflict, Err: err, Message: "rolling " + p.name + " back", Next: "barge history --env " + p.name + " lists what was live"}
-	}
 	removed, plan := s.Champion.Release, s.Champion.Plan
 	if s.InFlight() == ledger.Start {
 		removed, plan = s.Flight.Release, s.Flight.Plan
 	}
-	done := &RolledBack{Environment: p.name, Release: target.Release, Removed: removed, Live: s.Champion.Live, Outcome: "nothing-to-do"}
-	if done.Bars, err = bars(removed, r); err != nil {
+	bars, err := bars(removed, r)
+	if err != nil {
 		return nil, err
 	}
+	target, err := target(s, r.Release, removed, bars)
+	if err != nil {
+		return nil, &Stop{Why: ErrConflict, Err: err, Message: "rolling " + p.name + " back", Next: "barge history --env " + p.name + " lists what was live"}
+	}
+	done := &RolledBack{Environment: p.name, Release: target.Release, Removed: removed, Live: s.Champion.Live, Outcome: "nothing-to-do", Bars: bars}
 	now := s
 	if s.Flight != nil {
 		if judged != 0 {
@@ -76,7 +77,13 @@ func (p *place) rollback(ctx context.Context, s ledger.State, r Return, judged i
 			return nil, err
 		}
 	}
-	if now.Flight == nil && target.Release.Artifact == now.Champion.Release.Artifact && target.Live == now.Champion.Start {
+	if now.Flight == nil && target.Release.Artifact == now.Champion.Release.Artifact {
+		if healed, err := p.restore(ctx, now, target, done); healed || err != nil {
+			return done, err
+		}
+		if removed.Artifact == target.Release.Artifact {
+			done.Bars = nil // nothing was removed
+		}
 		return done, p.bar(ctx, done.Bars, now.Champion.Release)
 	}
 	if now, err = p.returnTo(ctx, s, now, target, done.Bars, judged); err != nil {
@@ -85,9 +92,49 @@ func (p *place) rollback(ctx context.Context, s ledger.State, r Return, judged i
 	done.Outcome, done.Live = "done", now.Champion.Live
 	p.Note("live: %s is the champion of %s again", target.Release, p.name)
 	if !r.LetFinish {
-		done.Cancelled, err = p.cancelRuns(context.WithoutCancel(ctx), plan, now)
+		if done.Cancelled, err = p.cancelRuns(context.WithoutCancel(ctx), plan, now); err != nil {
+			p.Note("warning: runs of %s may still be going on: %s", removed, err)
+		}
 	}
-	return done, err
+	return done, nil
+}
+
+// target is what is returned to, with what is removed left out even where it was live twice, and with what shares the
+// fault that is barred.
+func target(s ledger.State, named string, removed ledger.Release, bars []ledger.Bar) (ledger.Past, error) {
+	if named != "" {
+		if t, err := s.RollbackTarget(named); err != nil || t.Release.Artifact == s.Champion.Release.Artifact {
+			return t, err
+		}
+	}
+	if removed.Artifact != "" {
+		bars = append(slices.Clip(bars), ledger.Bar{Artifact: removed.Artifact, Reason: "it is what is removed"})
+	}
+	s.Bars = slices.Clip(s.Bars)
+	for _, bar := range bars {
+		s.Bars = append(s.Bars, ledger.Placed[ledger.Bar]{Said: bar, Seq: s.Seq})
+	}
+	return s.RollbackTarget(named)
+}
+
+// restore puts back what stood in a Genesis that drifted: there is no release to promote that would mend it.
+func (p *place) restore(ctx context.Context, s ledger.State, target ledger.Past, done *RolledBack) (bool, error) {
+	if s.Champion.Release.Artifact != "" {
+		return false, nil
+	}
+	at, err := p.returnAddresses(ctx, s, target)
+	if err != nil {
+		return false, err
+	}
+	drifted, err := p.drift(ctx, s, at)
+	if err != nil || len(drifted) == 0 {
+		return false, err
+	}
+	now, err := p.returnTo(ctx, s, s, target, nil, 0)
+	if err == nil {
+		done.Outcome, done.Live = "done", now.Champion.Live
+	}
+	return true, err
 }
 
 func (p *place) busy(s ledger.State) error {
@@ -108,6 +155,12 @@ func (p *place) returnTo(ctx context.Context, s, now ledger.State, target ledger
 			return now, err
 		}
 		replaces = now.Flight.Seq
+	}
+	if err := p.present(ctx, target.Release.Artifact, target.Plan); err != nil {
+		return now, &Stop{
+			Why: ErrConflict, Err: err, Next: "put it back, or name another release: barge history --env " + p.name + " lists what was live",
+			Message: fmt.Sprintf("rolling %s back to %s: it is no more whole, nothing was done", p.name, target.Release),
+		}
 	}
 	p.Note("rolling %s back to %s", p.name, target.Release)
 	o, err := p.begin(ctx, at, func(now ledger.State) (ledger.Begun, error) {

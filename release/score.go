@@ -31,7 +31,7 @@ func (w *World) Score(ctx context.Context, environment, only string) (*Scored, e
 	if s.Champion.Release.Artifact == "" {
 		return nil, stop(ErrConflict, "barge promote --to "+environment, "scoring in %s: no release is live there", environment)
 	}
-	scores, err := p.champions(ctx, s, only)
+	e, scores, err := p.champions(ctx, s, only)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (w *World) Score(ctx context.Context, environment, only string) (*Scored, e
 		if err != nil {
 			return done, fmt.Errorf("starting score %s: %w", score.Name, err)
 		}
-		result, err := p.weighScoring(ctx, s, score, run)
+		result, err := p.weighScoring(ctx, s, e, score, run)
 		if err != nil {
 			return done, err
 		}
@@ -59,24 +59,17 @@ func (w *World) Score(ctx context.Context, environment, only string) (*Scored, e
 }
 
 // champions are the scores of the champion's artifact: the one named, or all.
-func (p *place) champions(ctx context.Context, s ledger.State, only string) ([]environments.Score, error) {
-	c, err := p.open(ctx, s.Champion.Release.Artifact)
-	if err != nil {
-		return nil, err
+func (p *place) champions(ctx context.Context, s ledger.State, only string) (*environments.Environment, []environments.Score, error) {
+	e, err := p.championed(ctx, s)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case only != "" && e.Score(only) == nil:
+		return nil, nil, fmt.Errorf("environment %s has no score %q", p.name, only)
+	case only != "":
+		return e, []environments.Score{*e.Score(only)}, nil
+	case len(e.Scores) == 0:
+		return nil, nil, fmt.Errorf("environment %s has no score", p.name)
 	}
-	e, diags := c.project.Resolve(p.name)
-	if diags.HasErrors() {
-		return nil, diags
-	}
-	if only == "" {
-		if len(e.Scores) == 0 {
-			return nil, fmt.Errorf("environment %s has no score", p.name)
-		}
-		return e.Scores, nil
-	}
-	score := e.Score(only)
-	if score == nil {
-		return nil, fmt.Errorf("environment %s has no score %q", p.name, only)
-	}
-	return []environments.Score{*score}, nil
+	return e, e.Scores, nil
 }

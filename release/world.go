@@ -41,6 +41,8 @@ type place struct {
 	name string
 	site *effects.Site
 	book *ledger.Ledger
+
+	plans map[string]*Plan // recorded ones that were read, by digest
 }
 
 func (w *World) place(name string) (*place, error) {
@@ -56,7 +58,7 @@ func (w *World) place(name string) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &place{World: w, name: name, site: site, book: book}, nil
+	return &place{World: w, name: name, site: site, book: book, plans: map[string]*Plan{}}, nil
 }
 
 // state is the ledger's fold up to its head.

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
-	"strings"
 
 	"github.com/bargeml/barge/artifacts"
-	"github.com/bargeml/barge/internal/registry"
 )
 
 // projectTag is the registered model's tag that says whose it is.
@@ -41,8 +38,8 @@ func (s *Site) Claim(ctx context.Context, name, model string) error {
 	return r.TagModel(ctx, model, map[string]string{projectTag: s.Project})
 }
 
-// Present makes sure that a registry still holds what a release was built with: the version, ready, of the same run,
-// and its files by path and size. Whatever is not so is an error that says what.
+// Present makes sure that a registry still holds the version that a release was built with: ready, and of the same run.
+// What its files are it does not ask.
 func (s *Site) Present(ctx context.Context, pin artifacts.ModelPin) error {
 	if pin.InGit() {
 		return nil
@@ -52,39 +49,8 @@ func (s *Site) Present(ctx context.Context, pin artifacts.ModelPin) error {
 		return err
 	}
 	v, err := r.Resolve(ctx, pin.Name, pin.Version)
-	switch {
-	case err != nil:
-		return err
-	case pin.RunID != "" && v.RunID != pin.RunID:
-		return fmt.Errorf("%s in registry %s is another one by now: it was made by run %q, and the release's by run %q", v, pin.Registry, v.RunID, pin.RunID)
-	}
-	missing, err := changed(ctx, r, v, pin.Files)
-	if err == nil && len(missing) > 0 {
-		err = fmt.Errorf("%s in registry %s has other files than the release was built with: %s", v, pin.Registry, strings.Join(missing, ", "))
+	if err == nil && pin.RunID != "" && v.RunID != pin.RunID {
+		err = fmt.Errorf("%s in registry %s is another one by now: run %q made it, and run %q the release's", v, pin.Registry, v.RunID, pin.RunID)
 	}
 	return err
-}
-
-// changed lists the files that a version lacks, has besides, or has in another size.
-func changed(ctx context.Context, r registry.Registry, v registry.Version, want []artifacts.File) ([]string, error) {
-	sizes := map[string]int64{}
-	for _, f := range want {
-		sizes[f.Path] = f.Size
-	}
-	var wrong []string
-	for f, err := range r.Files(ctx, v) {
-		if err != nil {
-			return nil, err
-		}
-		size, known := sizes[f.Path]
-		delete(sizes, f.Path)
-		if !slices.Contains(registry.LeftOut, f.Path) && (!known || f.Size >= 0 && f.Size != size) {
-			wrong = append(wrong, f.Path)
-		}
-	}
-	for path := range sizes {
-		wrong = append(wrong, path+" is gone")
-	}
-	slices.Sort(wrong)
-	return wrong, nil
 }

@@ -1,0 +1,104 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/bargeml/barge/artifacts"
+	"github.com/bargeml/barge/internal/ledger"
+)
+
+// ready makes sure, before anything is live, that the release can be switched to and back from: its registered models
+// are this project's, operators have their rights on models and jobs, and what runs now could be returned to.
+func (p *place) ready(ctx context.Context, c *candidate, plan *prepared, s ledger.State) error {
+	operators := plan.environment.Operators
+	for _, at := range plan.Pointers {
+		switch {
+		case at.Slot != nil:
+			if err := p.site.Claim(ctx, at.Slot.Registry, at.Slot.Model); err != nil {
+				return err
+			}
+			if err := p.site.GrantModel(ctx, at.Slot.Registry, at.Slot.Model, operators); err != nil {
+				return err
+			}
+		case at.Job != nil && s.Job(at.ID) != 0:
+			if err := p.site.GrantJob(ctx, s.Job(at.ID), operators); err != nil && !notFound(err) {
+				return err
+			}
+		}
+	}
+	return p.wayBack(ctx, s)
+}
+
+// wayBack makes sure that what runs now can be returned to after the promotion.
+func (p *place) wayBack(ctx context.Context, s ledger.State) error {
+	champion := s.Champion.Release
+	if champion.Artifact == "" {
+		return nil
+	}
+	err := p.present(ctx, champion.Artifact, s.Champion.Plan)
+	if err == nil {
+		return nil
+	}
+	return &Stop{
+		Why: ErrConflict, Err: err, Next: "put it back, or barge rollback --env " + p.name + " to what can be returned to",
+		Message: fmt.Sprintf("from the next release in %s there would be no way back to %s", p.name, champion),
+	}
+}
+
+// present makes sure that what the ledger records of a release that was live here is still there: its folder in the
+// workspace, and its models in their registries.
+func (p *place) present(ctx context.Context, artifact, digest string) error {
+	if artifact == "" {
+		return nil
+	}
+	plan, err := p.recordedPlan(ctx, digest)
+	if err != nil || plan == nil {
+		return err
+	}
+	there, err := p.site.Deployed(ctx, plan.Folder)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return fmt.Errorf("its folder %s is gone", plan.Folder)
+	}
+	document, err := p.site.Recorded(ctx, "artifacts", artifact)
+	if err != nil {
+		return err
+	}
+	manifest, err := artifacts.ReadManifest(document)
+	if err != nil {
+		return err
+	}
+	for _, pin := range manifest.Models {
+		if !plan.uses(pin) {
+			continue
+		}
+		if err := p.site.Present(ctx, pin); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// uses tells whether a slot of the plan is the model's.
+func (p *Plan) uses(pin artifacts.ModelPin) bool {
+	for id := range p.Values {
+		if strings.HasPrefix(id, ledger.SlotPrefix+pin.Registry+"/"+pin.Name+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// ours refuses a registered model that belongs to another project.
+func (p *place) ours(ctx context.Context, pin artifacts.ModelPin) error {
+	owner, err := p.site.Claimed(ctx, pin.Registry, pin.Name)
+	if err != nil || owner == "" || owner == p.Project.Name {
+		return err
+	}
+	return stop(ErrConflict, "register this project's model under a name of its own",
+		"model %s in registry %s belongs to project %q, not to %q", pin.Name, pin.Registry, owner, p.Project.Name)
+}
