@@ -32,6 +32,9 @@ type GateResult struct {
 // prepare puts everything beside what is live that the plan needs, and asks the gates. It has no right to the
 // pointers, and any number may do it at once: folders are immutable, and runs carry the plan's token.
 func (p *place) prepare(ctx context.Context, c *candidate, plan *prepared, s ledger.State, r Request) ([]GateResult, error) {
+	if err := p.sameModels(ctx, c, plan.environment); err != nil {
+		return nil, err
+	}
 	if err := p.deploy(ctx, c, plan.folder, plan.environment); err != nil {
 		return nil, err
 	}
@@ -392,6 +395,9 @@ func (w *World) Gate(ctx context.Context, r Request, only string) (*Gated, error
 	}
 	if len(all) == 0 {
 		return nil, fmt.Errorf("environment %s has no gate", p.name)
+	}
+	if err := p.sameModels(ctx, c, plan.environment); err != nil {
+		return nil, err
 	}
 	if err := p.deploy(ctx, c, plan.folder, plan.environment); err != nil {
 		return nil, err

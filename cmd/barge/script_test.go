@@ -17,13 +17,15 @@ import (
 //	project                       the diabetes project in $WORK/project, committed; the script goes on in there
 //	twins [up|down|move NAME]     the project's sandbox in this process; move gives a workspace another id
 //	release NAME [FEATURES]       other features where given, commit, tag vNAME, barge train, barge build
+//	register VERSION CONTENT      a version of the model with that content, or with a dbfs: path as its source
+//	tamper OLD NEW                other bytes under the number of the version with that content
 //	edit FILE OLD NEW             replaces a text that must be there, everywhere in the file; \n in NEW ends a line
 //	answer [-once] [-version=N] NOTEBOOK WHAT [TEXT]   what a notebook does from now on; see notebooks.answer
 //	go NOTEBOOK                   lets runs go on that were told to wait
 //	begun N                       waits until N notebooks have begun since the twins came up
 //	fault WORKSPACE JSON          the twin's calls go wrong; "fault WORKSPACE clear" ends that
 //	api WORKSPACE METHOD PATH [JSON]   a call to a twin, its answer to stdout
-//	job [-e OLD NEW] SCORE        prod's job of a score to stdout, or edited behind barge's back
+//	job SCORE [JSON]              prod's job of a score to stdout, or merged with JSON behind barge's back
 //	fire SCORE                    runs prod's job as its schedule would
 //	log WORKSPACE                 the twin's calls that change something to stdout; "log WORKSPACE clear"
 //	slot STAGE [VERSION ...]      which versions stand in a stage, exactly
@@ -61,6 +63,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"project": verb(project), "twins": verb(twins), "release": verb(makeRelease), "edit": verb(edit),
+			"register": verb(registerVersion), "tamper": verb(tamper),
 			"answer": verb(answer), "go": verb(letGo), "begun": verb(begun), "fault": verb(fault), "api": verb(api),
 			"job": verb(job), "fire": verb(fire), "log": verb(requestLog), "slot": verb(slot), "clock": verb(moveClock),
 			"remember": verb(remembered), "unchanged": verb(unchanged), "exitcode": verb(exitCode), "jsondoc": verb(jsonDocument),

@@ -95,7 +95,7 @@ func (b *bench) twin(name string) (*sandbox.Twin, error) {
 }
 
 // call makes a call to a twin, which it answers whatever faults it has.
-func (b *bench) call(workspace, method, path string, in, out any) error {
+func (b *bench) call(workspace, method, at string, in, out any) error {
 	t, err := b.twin(workspace)
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func (b *bench) call(workspace, method, path string, in, out any) error {
 		}
 		body = bytes.NewReader(raw)
 	}
-	r, err := http.NewRequestWithContext(context.Background(), method, t.URL+path, body)
+	r, err := http.NewRequestWithContext(context.Background(), method, t.URL+at, body)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (b *bench) call(workspace, method, path string, in, out any) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s %s: %s %s", method, path, resp.Status, raw)
+		return fmt.Errorf("%s %s: %s %s", method, at, resp.Status, raw)
 	}
 	if out == nil {
 		return nil
@@ -186,6 +186,48 @@ func (b *bench) registerFrom(source string, tags []map[string]string) (string, e
 	return out.Version.Version, err
 }
 
+// registerVersion is the verb: the number must be the one that comes, "-" for whichever.
+func registerVersion(_ *testscript.TestScript, b *bench, args []string) error {
+	if len(args) != 2 {
+		return errors.New("register VERSION CONTENT")
+	}
+	var number string
+	var err error
+	if strings.HasPrefix(args[1], "dbfs:") {
+		number, err = b.registerFrom(args[1], nil)
+	} else {
+		number, err = b.register(map[string]string{"model.pkl": args[1]}, nil)
+	}
+	if err == nil && args[0] != "-" && number != args[0] {
+		err = fmt.Errorf("it became version %s", number)
+	}
+	return err
+}
+
+// tamper is the verb: other bytes under a version's number.
+func tamper(_ *testscript.TestScript, b *bench, args []string) error {
+	t, err := b.twin("registry")
+	if err != nil {
+		return err
+	}
+	changed := false
+	err = filepath.WalkDir(t.Dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || d.Name() != "model.pkl" {
+			return err
+		}
+		content, err := os.ReadFile(file)
+		if err != nil || string(content) != args[0] {
+			return err
+		}
+		changed = true
+		return os.WriteFile(file, []byte(args[1]), 0o600)
+	})
+	if err == nil && !changed {
+		err = fmt.Errorf("no model has the content %q", args[0])
+	}
+	return err
+}
+
 func fault(_ *testscript.TestScript, b *bench, args []string) error {
 	t, err := b.twin(args[0])
 	if err != nil {
@@ -207,9 +249,12 @@ func begun(_ *testscript.TestScript, b *bench, args []string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return b.notebooks.begun.Begun(ctx, n)
+	if err := b.notebooks.begun.Begun(ctx, n); err != nil {
+		return fmt.Errorf("%d notebooks have begun: %w", len(b.notebooks.begun.Attempts()), err)
+	}
+	return nil
 }
 
 // jobs are the settings of a workspace's jobs, by name, with their ids.
@@ -246,19 +291,14 @@ func (b *bench) jobOf(score string) (id string, settings map[string]any, err err
 }
 
 func job(ts *testscript.TestScript, b *bench, args []string) error {
-	id, settings, err := b.jobOf(args[len(args)-1])
-	if err != nil || args[0] != "-e" {
+	id, settings, err := b.jobOf(args[0])
+	if err != nil || len(args) == 1 {
 		return errors.Join(err, writeJSON(ts.Stdout(), settings))
 	}
-	raw, err := json.Marshal(settings)
-	if err != nil {
+	if settings, err = merged(settings, args[1]); err != nil {
 		return err
 	}
-	changed := bytes.ReplaceAll(raw, []byte(args[1]), []byte(args[2]))
-	if bytes.Equal(raw, changed) {
-		return fmt.Errorf("%s has no %q", raw, args[1])
-	}
-	return b.call("prod", http.MethodPost, "/api/2.2/jobs/reset", map[string]any{"job_id": json.Number(id), "new_settings": json.RawMessage(changed)}, nil)
+	return b.call("prod", http.MethodPost, "/api/2.2/jobs/reset", map[string]any{"job_id": json.Number(id), "new_settings": settings}, nil)
 }
 
 func fire(_ *testscript.TestScript, b *bench, args []string) error {
@@ -434,17 +474,17 @@ func jsonDocument(ts *testscript.TestScript, _ *bench, args []string) error {
 		return errors.New("there is more on stdout than one JSON document")
 	}
 	for _, want := range append([]string{"format_version=1"}, args...) {
-		path, value, _ := strings.Cut(want, "=")
-		if got := fmt.Sprint(at(doc, strings.Split(path, "."))); got != value {
-			return fmt.Errorf("%s is %s, not %s", path, got, value)
+		key, value, _ := strings.Cut(want, "=")
+		if got := fmt.Sprint(at(doc, strings.Split(key, "."))); got != value {
+			return fmt.Errorf("%s is %s, not %s", key, got, value)
 		}
 	}
 	return nil
 }
 
 // at walks down a JSON document; numbers are indices of lists.
-func at(v any, path []string) any {
-	for _, key := range path {
+func at(v any, keys []string) any {
+	for _, key := range keys {
 		switch below := v.(type) {
 		case map[string]any:
 			v = below[key]
