@@ -14,6 +14,7 @@ import (
 
 // ServeHTTP is the front door of a twin: discovery, then control, then who is calling, the log, faults, the API.
 func (t *Twin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", t.owner.config.Now().UTC().Format(http.TimeFormat))
 	w.Header().Set("X-Databricks-Org-Id", strconv.FormatInt(t.WorkspaceID, 10))
 	t.owner.touch()
 	defer t.owner.leave()
