@@ -1,0 +1,75 @@
+package console
+
+import (
+	"bytes"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestOneTone(t *testing.T) {
+	var out, err bytes.Buffer
+	c := New(&out, &err)
+	c.Error("reading %s: no such file\n", "barge.hcl")
+	c.Hint("barge validate\nsays more")
+	c.Warn("left out: a.py")
+	c.Note("  set %s", "job:nightly")
+	want := "barge: error: reading barge.hcl: no such file\nbarge: hint: barge validate\n  says more\nbarge: warning: left out: a.py\n  set job:nightly\n"
+	if diff := cmp.Diff(want, err.String()); diff != "" {
+		t.Error(diff)
+	}
+	if out.Len() > 0 {
+		t.Errorf("stdout has %q", out.String())
+	}
+}
+
+func TestPrint(t *testing.T) {
+	human := func(w io.Writer) { _, _ = io.WriteString(w, "1.4.0 is live\n") }
+	for _, c := range []struct {
+		json bool
+		want string
+	}{
+		{false, "1.4.0 is live\n"},
+		{true, "{\n  \"live\": \"a<b\"\n}\n"},
+	} {
+		var out bytes.Buffer
+		if err := (&Console{Out: &out, JSON: c.json}).Print(map[string]string{"live": "a<b"}, human); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, out.String()); diff != "" {
+			t.Errorf("JSON %v: %s", c.json, diff)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	var out bytes.Buffer
+	Table(&out, []string{"ENVIRONMENT", "CHAMPION"}, [][]string{{"test", "1.4.0"}, {"prod", "-"}})
+	want := "ENVIRONMENT  CHAMPION\ntest         1.4.0\nprod         -\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTimeOnATerminalAndInAPipe(t *testing.T) {
+	now := time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		ago            time.Duration
+		terminal, pipe string
+	}{
+		{30 * time.Second, "just now", "2026-03-03T11:59:30Z"},
+		{5 * time.Minute, "5 min ago", "2026-03-03T11:55:00Z"},
+		{47 * time.Hour, "47 h ago", "2026-03-01T13:00:00Z"},
+		{72 * time.Hour, "3 days ago", "2026-02-28T12:00:00Z"},
+	} {
+		got := []string{(&Console{Terminal: true}).Time(now.Add(-c.ago), now), (&Console{}).Time(now.Add(-c.ago), now)}
+		if diff := cmp.Diff([]string{c.terminal, c.pipe}, got); diff != "" {
+			t.Errorf("%s ago: %s", c.ago, diff)
+		}
+	}
+	if got := (&Console{}).Time(time.Time{}, now); got != "-" {
+		t.Errorf("the zero time is %q", got)
+	}
+}
