@@ -8,7 +8,7 @@ TAGS := urfave_cli_no_docs
 RACE := $(if $(filter 1,$(CGO_ENABLED)),-race)
 GOLANGCI := bin/golangci-lint-v2.15.0
 
-.PHONY: demo test lint bench nightly build clean
+.PHONY: demo test lint bench crash nightly build clean
 
 build: bin/barge
 
@@ -34,8 +34,12 @@ $(GOLANGCI):
 bench:
 	go test -run '^$$' -bench . -tags $(TAGS) ./...
 
+# Kills the command at every call of a promotion and a rollback, and goes on in every way; `make test` takes a sample.
+crash:
+	go test -tags $(TAGS) -run '^TestCrash$$' -count 1 -v -timeout 90m ./cmd/barge -crash
+
 # Longer proofs: every test several times over, in shuffled order, and the fuzz targets for a while each.
-nightly: lint
+nightly: lint crash
 	go test $(RACE) -tags $(TAGS) -count 3 -shuffle on -timeout 90m ./...
 	.ci/fuzz 60s
 

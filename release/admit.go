@@ -220,7 +220,7 @@ func (a *admission) reasons(s ledger.State, asked bool) []Reason {
 		all = append(all, Reason{Why: ErrPending, Text: fmt.Sprintf("%s is on hold since %s: %s", a.name, h.At.Format(time.RFC3339), h.Said.Reason), Clear: "barge unhold --env " + a.name + " --reason TEXT"})
 	}
 	if !s.IsProven() && s.Seq > 0 {
-		all = append(all, Reason{Why: ErrPending, Text: fmt.Sprintf("the champion %s of %s is not proven: its first scoring has not passed", s.Champion.Release, a.name), Clear: "barge promote " + s.Champion.Release.String() + " --to " + a.name + " judges it again; barge rollback --env " + a.name + " takes it back"})
+		all = append(all, a.unproven(s))
 	}
 	all = append(all, a.upstream...)
 	all = append(all, a.older...)
@@ -231,6 +231,19 @@ func (a *admission) reasons(s ledger.State, asked bool) []Reason {
 		}
 	}
 	return all
+}
+
+// unproven tells that the champion's first scoring has not passed, and the three ways out.
+func (a *admission) unproven(s ledger.State) Reason {
+	waive := ""
+	if judges := s.Champion.Judges; len(judges) > 0 {
+		waive = fmt.Sprintf("; barge waive score:%s %s --env %s --reason TEXT lets it be", judges[0], s.Champion.Release, a.name)
+	}
+	return Reason{
+		Why:   ErrPending,
+		Text:  fmt.Sprintf("the champion %s of %s is not proven: its first scoring (%s) has not passed", s.Champion.Release, a.name, strings.Join(s.Champion.Judges, ", ")),
+		Clear: "barge resume --env " + a.name + " judges it; barge rollback --env " + a.name + " takes it back" + waive,
+	}
 }
 
 // unanswered tells what is missing of one own gate.

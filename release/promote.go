@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/bargeml/barge/internal/effects"
 	"github.com/bargeml/barge/internal/ledger"
@@ -175,12 +176,14 @@ func (p *place) start(ctx context.Context, c *candidate, plan *prepared, r Reque
 // errBegun says that another barge has begun the very same plan.
 var errBegun = errors.New("the same plan was begun by another barge")
 
-// underWay waits for a plan that another barge has begun, and gives the Live it came to; 0 when nobody has.
+// underWay waits for a plan that another barge has begun, and gives the Live it came to; 0 when nobody has. One whose
+// owner is gone is not taken over by a promotion: that is for resume or rollback, whichever a person wants.
 func (p *place) underWay(ctx context.Context, s ledger.State, plan *prepared) (int, error) {
 	told := false
-	waited := p.Clocks()
+	waited, watch := p.Clocks(), ledger.NewWatch(p.Terms, p.Clocks, ledger.SeenDead)
 	for {
 		f := s.Flight
+		gone, why, left := watch.Gone(s)
 		switch {
 		case s.Champion.Plan == plan.digest && f == nil:
 			p.Note("%s was promoted to %s by another barge (entry %d)", s.Champion.Release, p.name, s.Champion.Live)
@@ -189,6 +192,9 @@ func (p *place) underWay(ctx context.Context, s ledger.State, plan *prepared) (i
 			return 0, stop(ErrConflict, "barge history --env "+p.name, "another barge began this very plan for %s and did not finish it: %s is the champion", p.name, s.Champion.Release)
 		case f == nil || f.Plan != plan.digest:
 			return 0, nil
+		case gone:
+			return 0, stop(ErrConflict, "barge resume --env "+p.name+" finishes it, barge rollback --env "+p.name+" takes it back",
+				"a %s of %s to %s is in flight, begun by %s (%s) at %s: %s", f.Kind, f.Release, p.name, f.Actor, f.By, f.At.Format(time.RFC3339), why)
 		case p.Clocks.Least(waited) > p.Terms.TTL:
 			return 0, p.busy(s)
 		}
@@ -196,7 +202,7 @@ func (p *place) underWay(ctx context.Context, s ledger.State, plan *prepared) (i
 			p.Note("another barge (%s) promotes %s to %s by the same plan; waiting for it", f.By, f.Release, p.name)
 			told = true
 		}
-		if err := p.Sleep(ctx, p.Terms.TTL/120); err != nil {
+		if err := p.Sleep(ctx, min(left, p.Terms.TTL/120)); err != nil {
 			return 0, err
 		}
 		var err error

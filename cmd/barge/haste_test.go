@@ -20,11 +20,15 @@ func TestInHaste(t *testing.T) {
 		{text: "", want: haste{terms: ledger.DefaultTerms}},
 		{text: "", sandbox: true, want: haste{terms: ledger.DefaultTerms}},
 		{text: "4s,300ms,5s", sandbox: true, want: haste{
+			terms:   ledger.Terms{L: 4 * time.Second, D: 300 * time.Millisecond, TTL: 5 * time.Second},
+			imports: 1,
+		}},
+		{text: "4s,300ms,5s,1s", sandbox: true, want: haste{
 			terms: ledger.Terms{L: 4 * time.Second, D: 300 * time.Millisecond, TTL: 5 * time.Second},
-			idle:  300 * time.Millisecond, imports: 1,
+			idle:  time.Second, imports: 1,
 		}},
 		{text: "4s,300ms,5s", refused: "BARGE_TERMS is set"},
-		{text: "4s,300ms", sandbox: true, refused: "BARGE_TERMS=4s,300ms: write L,D,TTL"},
+		{text: "4s,300ms", sandbox: true, refused: "BARGE_TERMS=4s,300ms: write L,D,TTL or L,D,TTL,STILL"},
 		{text: "4s,1,5s", sandbox: true, refused: `BARGE_TERMS=4s,1,5s: time: missing unit in duration "1"`},
 		{text: "5s,1s,6s", sandbox: true, refused: "BARGE_TERMS=5s,1s,6s: L 5s and D 1s together must stay below nine tenths of TTL 6s"},
 	} {
