@@ -119,7 +119,7 @@ func (p *place) gate(ctx context.Context, c *candidate, plan *prepared, s ledger
 			return resultOf(e, "recorded"), nil
 		}
 	}
-	first := s.Attempt(g.Name, c.Artifact, plan.Rules, champion.id) + spent(s, g.Name, c.Artifact, plan.Rules, champion.id, rerun)
+	first := nextAttempt(s, ledger.Evidence{Gate: g.Name, Artifact: c.Artifact, Rules: plan.Rules, Champion: champion.id}, rerun)
 	for attempt := first; ; attempt++ {
 		e, err := p.weigh(ctx, c, plan, g, champion, wanted, attempt)
 		if err != nil {
@@ -135,17 +135,17 @@ func (p *place) gate(ctx context.Context, c *candidate, plan *prepared, s ledger
 	}
 }
 
-// spent counts the evidence, other than failed and errored, whose run must not be taken for a new one: what passed and
-// stands no more, and with rerun what asked for a person as well.
-func spent(s ledger.State, gate, artifact, rules, champion string, rerun bool) int {
-	n := 0
-	for _, e := range s.Evidence {
-		again := e.Outcome == gates.Passed.String() || rerun && e.Outcome == gates.Inconclusive.String()
-		if again && e.Gate == gate && e.Artifact == artifact && e.Rules == rules && e.Champion == champion {
-			n++
+// nextAttempt numbers the next run about what e is about: its token must find no run that was judged already. One that
+// asked for a person is found again, but on a rerun: nobody shops for another answer.
+func nextAttempt(s ledger.State, e ledger.Evidence, rerun bool) int {
+	last := 0
+	for _, was := range s.Evidence {
+		same := was.Gate == e.Gate && was.Artifact == e.Artifact && was.Rules == e.Rules && was.Champion == e.Champion
+		if same && (rerun || was.Outcome != gates.Inconclusive.String()) {
+			last = max(last, was.Attempt)
 		}
 	}
-	return n
+	return last + 1
 }
 
 func resultOf(e gates.Evidence, how string) GateResult {
