@@ -108,24 +108,6 @@ func unknown(commands []*cli.Command, name, what string) error {
 	return err
 }
 
-// positionals checks how many arguments a command was given and names them in the error.
-func positionals(c *cli.Context, names ...string) error {
-	most := len(names)
-	least := most
-	for least > 0 && strings.HasPrefix(names[least-1], "[") {
-		least--
-	}
-	n := c.NArg()
-	hint := strings.TrimSpace(c.Command.HelpName + " " + strings.Join(names, " "))
-	switch {
-	case n < least:
-		return &usageError{message: names[n] + " is missing", hint: hint}
-	case n > most:
-		return &usageError{message: fmt.Sprintf("unexpected argument %q", c.Args().Get(most)), hint: hint}
-	}
-	return nil
-}
-
 // finish tells how the command ended and gives its exit code.
 func (h *house) finish(err error) int {
 	code, name := exit(err)

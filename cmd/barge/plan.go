@@ -26,14 +26,7 @@ func planCommand(h *house) *cli.Command {
 			&cli.BoolFlag{Name: "detailed-exitcode", Usage: "exit 2 when there is something to change"},
 		},
 		Action: func(c *cli.Context) error {
-			if err := positionals(c, "[RELEASE]"); err != nil {
-				return err
-			}
-			environment, err := needed(c, "to")
-			if err != nil {
-				return err
-			}
-			world, err := h.world(c.Context)
+			world, environment, err := h.about(c, "to", "[RELEASE]")
 			if err != nil {
 				return err
 			}

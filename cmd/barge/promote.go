@@ -28,14 +28,7 @@ func promoteCommand(h *house) *cli.Command {
 			&cli.BoolFlag{Name: "no-wait", Usage: "do not wait for the first scoring (exit 8)"},
 		},
 		Action: func(c *cli.Context) error {
-			if err := positionals(c, "[RELEASE]"); err != nil {
-				return err
-			}
-			environment, err := needed(c, "to")
-			if err != nil {
-				return err
-			}
-			world, err := h.world(c.Context)
+			world, environment, err := h.about(c, "to", "[RELEASE]")
 			if err != nil {
 				return err
 			}
@@ -65,18 +58,6 @@ func planned(named string, plan *release.Saved) string {
 	return named
 }
 
-// tell prints a result that there is, and then gives the error: a refusal has a result, too. As JSON one document
-// holds both.
-func (h *house) tell(there bool, err error, result any, human func(io.Writer)) error {
-	if !there || err != nil && h.console.JSON {
-		return err
-	}
-	if printing := h.print(result, human); printing != nil && err == nil {
-		return printing
-	}
-	return err
-}
-
 func printPromoted(w io.Writer, p *release.Promoted) {
 	printGates(w, p.Gates)
 	printScorings(w, p.Scorings)
@@ -89,14 +70,6 @@ func printPromoted(w io.Writer, p *release.Promoted) {
 	default:
 		fmt.Fprintf(w, "%s is the champion of %s (it was %s)\n", p.Release, p.Environment, p.Replaced)
 	}
-}
-
-// needed is a flag that must be given.
-func needed(c *cli.Context, name string) (string, error) {
-	if v := c.String(name); v != "" {
-		return v, nil
-	}
-	return "", &usageError{message: "--" + name + " ENVIRONMENT is missing", hint: c.Command.HelpName + " --" + name + " ENVIRONMENT"}
 }
 
 // releaseOfHead is the name under which HEAD's release is in the store.
@@ -130,14 +103,7 @@ func gateCommand(h *house) *cli.Command {
 			&cli.BoolFlag{Name: "rerun", Usage: "also where evidence stands"},
 		},
 		Action: func(c *cli.Context) error {
-			if err := positionals(c, "[RELEASE]"); err != nil {
-				return err
-			}
-			environment, err := needed(c, "env")
-			if err != nil {
-				return err
-			}
-			world, err := h.world(c.Context)
+			world, environment, err := h.about(c, "env", "[RELEASE]")
 			if err != nil {
 				return err
 			}
@@ -158,14 +124,7 @@ func scoreCommand(h *house) *cli.Command {
 		ArgsUsage: "[SCORE]",
 		Flags:     []cli.Flag{&cli.StringFlag{Name: "env", Usage: "`ENVIRONMENT` to score in"}},
 		Action: func(c *cli.Context) error {
-			if err := positionals(c, "[SCORE]"); err != nil {
-				return err
-			}
-			environment, err := needed(c, "env")
-			if err != nil {
-				return err
-			}
-			world, err := h.world(c.Context)
+			world, environment, err := h.about(c, "env", "[SCORE]")
 			if err != nil {
 				return err
 			}
@@ -193,10 +152,7 @@ func rollbackCommand(h *house) *cli.Command {
 			&cli.DurationFlag{Name: "wait", Value: 2 * time.Minute, Usage: "how long to wait for an owner that may be alive: `DURATION`; then exit 5"},
 		},
 		Action: func(c *cli.Context) error {
-			if err := positionals(c, "[RELEASE]"); err != nil {
-				return err
-			}
-			environment, err := needed(c, "env")
+			world, environment, err := h.about(c, "env", "[RELEASE]")
 			if err != nil {
 				return err
 			}
@@ -204,10 +160,6 @@ func rollbackCommand(h *house) *cli.Command {
 			case "artifact", "model", "data":
 			default:
 				return &usageError{message: fmt.Sprintf("--fault %s: there are artifact, model and data", c.String("fault"))}
-			}
-			world, err := h.world(c.Context)
-			if err != nil {
-				return err
 			}
 			done, err := world.Rollback(c.Context, release.Return{
 				Environment: environment, Release: c.Args().First(), Fault: c.String("fault"), Reason: c.String("reason"), LetFinish: c.Bool("let-finish"),

@@ -23,14 +23,7 @@ func resumeCommand(h *house) *cli.Command {
 			&cli.DurationFlag{Name: "wait", Value: 2 * time.Minute, Usage: "how long to wait for an owner that may be alive: `DURATION`; then exit 5"},
 		},
 		Action: func(c *cli.Context) error {
-			if err := positionals(c); err != nil {
-				return err
-			}
-			environment, err := needed(c, "env")
-			if err != nil {
-				return err
-			}
-			world, err := h.world(c.Context)
+			world, environment, err := h.about(c, "env")
 			if err != nil {
 				return err
 			}

@@ -75,20 +75,13 @@ func sayCommands(h *house) []*cli.Command {
 }
 
 func (h *house) say(c *cli.Context, s saying) error {
-	if err := positionals(c, s.arguments...); err != nil {
-		return err
-	}
-	environment, err := needed(c, "env")
+	world, environment, err := h.about(c, "env", s.arguments...)
 	if err != nil {
 		return err
 	}
 	reason := c.String("reason")
 	if reason == "" {
 		return &usageError{message: "--reason TEXT is missing", hint: "whoever reads the ledger later wants to know why"}
-	}
-	world, err := h.world(c.Context)
-	if err != nil {
-		return err
 	}
 	done, err := s.say(c.Context, world, c, environment, reason)
 	return h.tell(done != nil, err, struct {
@@ -112,14 +105,7 @@ func whyNotCommand(h *house) *cli.Command {
 			"gate and changes nothing.",
 		Flags: []cli.Flag{&cli.StringFlag{Name: "to", Usage: "`ENVIRONMENT` it should go to"}},
 		Action: func(c *cli.Context) error {
-			if err := positionals(c, "[RELEASE]"); err != nil {
-				return err
-			}
-			environment, err := needed(c, "to")
-			if err != nil {
-				return err
-			}
-			world, err := h.world(c.Context)
+			world, environment, err := h.about(c, "to", "[RELEASE]")
 			if err != nil {
 				return err
 			}

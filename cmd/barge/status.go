@@ -95,14 +95,7 @@ func historyCommand(h *house) *cli.Command {
 		Usage: "show what happened in an environment",
 		Flags: []cli.Flag{&cli.StringFlag{Name: "env", Usage: "`ENVIRONMENT` whose ledger to read"}},
 		Action: func(c *cli.Context) error {
-			if err := positionals(c); err != nil {
-				return err
-			}
-			environment, err := needed(c, "env")
-			if err != nil {
-				return err
-			}
-			world, err := h.world(c.Context)
+			world, environment, err := h.about(c, "env")
 			if err != nil {
 				return err
 			}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/bargeml/barge/release"
+)
+
+// about is how every verb about one environment begins: its arguments are counted, the environment's flag is read, and
+// the world is made.
+func (h *house) about(c *cli.Context, flag string, arguments ...string) (*release.World, string, error) {
+	if err := positionals(c, arguments...); err != nil {
+		return nil, "", err
+	}
+	environment, err := needed(c, flag)
+	if err != nil {
+		return nil, "", err
+	}
+	world, err := h.world(c.Context)
+	return world, environment, err
+}
+
+// needed is a flag that must be given.
+func needed(c *cli.Context, name string) (string, error) {
+	if v := c.String(name); v != "" {
+		return v, nil
+	}
+	return "", &usageError{message: "--" + name + " ENVIRONMENT is missing", hint: c.Command.HelpName + " --" + name + " ENVIRONMENT"}
+}
+
+// tell prints a result that there is, and then gives the error: a refusal has a result, too. As JSON one document
+// holds both.
+func (h *house) tell(there bool, err error, result any, human func(io.Writer)) error {
+	if !there || err != nil && h.console.JSON {
+		return err
+	}
+	if printing := h.print(result, human); printing != nil && err == nil {
+		return printing
+	}
+	return err
+}
+
+// positionals checks how many arguments a command was given and names them in the error.
+func positionals(c *cli.Context, names ...string) error {
+	most := len(names)
+	least := most
+	for least > 0 && strings.HasPrefix(names[least-1], "[") {
+		least--
+	}
+	n := c.NArg()
+	hint := strings.TrimSpace(c.Command.HelpName + " " + strings.Join(names, " "))
+	switch {
+	case n < least:
+		return &usageError{message: names[n] + " is missing", hint: hint}
+	case n > most:
+		return &usageError{message: fmt.Sprintf("unexpected argument %q", c.Args().Get(most)), hint: hint}
+	}
+	return nil
+}
