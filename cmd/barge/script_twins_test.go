@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -182,6 +183,7 @@ func letGo(_ *testscript.TestScript, b *bench, args []string) error {
 		}
 		close(b.notebooks.waiting[notebook])
 		delete(b.notebooks.waiting, notebook)
+		b.notebooks.told = slices.DeleteFunc(b.notebooks.told, func(t told) bool { return t.notebook == notebook && t.what == "wait" })
 	}
 	return nil
 }

@@ -397,7 +397,6 @@ func champions(ts *testscript.TestScript) (any, error) {
 		Environments []struct {
 			Environment string          `json:"environment"`
 			Release     json.RawMessage `json:"release"`
-			Live        int             `json:"live"`
 			Drift       []any           `json:"drift"`
 			Problem     string          `json:"problem"`
 			InFlight    any             `json:"in_flight"`
