@@ -152,14 +152,14 @@ func rollbackCommand(h *house) *cli.Command {
 			&cli.DurationFlag{Name: "wait", Value: 2 * time.Minute, Usage: "how long to wait for an owner that may be alive: `DURATION`; then exit 5"},
 		},
 		Action: func(c *cli.Context) error {
-			world, environment, err := h.about(c, "env", "[RELEASE]")
-			if err != nil {
-				return err
-			}
 			switch c.String("fault") {
 			case "artifact", "model", "data":
 			default:
 				return &usageError{message: fmt.Sprintf("--fault %s: there are artifact, model and data", c.String("fault"))}
+			}
+			world, environment, err := h.about(c, "env", "[RELEASE]")
+			if err != nil {
+				return err
 			}
 			done, err := world.Rollback(c.Context, release.Return{
 				Environment: environment, Release: c.Args().First(), Fault: c.String("fault"), Reason: c.String("reason"), LetFinish: c.Bool("let-finish"),
