@@ -326,14 +326,14 @@ func TestGoSDKPagesToTheEnd(t *testing.T) {
 		same(t, fmt.Sprint("runs by ", limit), ids, ran)
 	}
 	var many []jobs.Task
-	for i := range 150 {
+	for i := range 101 {
 		many = append(many, jobs.Task{TaskKey: fmt.Sprint("t", i), NotebookTask: notebookTask("/Shared/quiet", nil)})
 	}
 	job := f.created(jobs.CreateJob{Name: "many", Tasks: many})
 	got, err := j.Get(f.context(), jobs.GetJobRequest{JobId: job})
 	f.must(err)
-	same(t, "tasks of a job", len(got.Settings.Tasks), 150)
-	same(t, "tasks of a run", len(f.ended(f.started(jobs.RunNow{JobId: job})).Tasks), 150)
+	same(t, "tasks of a job", len(got.Settings.Tasks), 101)
+	same(t, "tasks of a run", len(f.ended(f.started(jobs.RunNow{JobId: job})).Tasks), 101)
 }
 
 // id is a number of an answer to a call by the twin's own token.

@@ -69,6 +69,26 @@ func TestALeafThatSucceedsAfterAFailure(t *testing.T) {
 	w.wantState(run, "run TERMINATED SUCCESS_WITH_FAILURES TERMINATED SUCCESS_WITH_FAILURES", "a#0 TERMINATED FAILED TERMINATED RUN_EXECUTION_ERROR", "b#0 TERMINATED SUCCESS TERMINATED SUCCESS")
 }
 
+func TestATaskThatWaitsForAnotherIsBlocked(t *testing.T) {
+	w := newTwin(t)
+	release := w.exec.Hold("/a")
+	run := w.id("runs/submit", `{"tasks":[{"task_key":"a","notebook_task":{"notebook_path":"/a"}},
+	  {"task_key":"b","notebook_task":{"notebook_path":"/b"},"depends_on":[{"task_key":"a"}]}]}`)
+	w.begun(1)
+	w.wantState(run, "run RUNNING RUNNING", "a#0 RUNNING RUNNING", "b#0 BLOCKED BLOCKED")
+	release()
+	w.wait(run)
+	w.wantState(run, "run TERMINATED SUCCESS TERMINATED SUCCESS", "a#0 TERMINATED SUCCESS TERMINATED SUCCESS", "b#0 TERMINATED SUCCESS TERMINATED SUCCESS")
+}
+
+func TestADisabledTaskIsPassedOver(t *testing.T) {
+	w := newTwin(t)
+	run := w.id("runs/submit", `{"tasks":[{"task_key":"a","disabled":true,"notebook_task":{"notebook_path":"/a"}},
+	  {"task_key":"b","notebook_task":{"notebook_path":"/b"}}]}`)
+	w.wait(run)
+	w.wantState(run, "run TERMINATED SUCCESS TERMINATED SUCCESS", "a#0 TERMINATED DISABLED TERMINATED DISABLED", "b#0 TERMINATED SUCCESS TERMINATED SUCCESS")
+}
+
 func TestOnly(t *testing.T) {
 	w := newTwin(t)
 	job := w.id("create", "{"+fmt.Sprintf(diamond, "")+`,"max_concurrent_runs":1}`)

@@ -196,6 +196,20 @@ func TestImportRefuses(t *testing.T) {
 			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Unknown import format: auto"}`},
 		{"DBC with overwrite", func(c client) string { return c.importJSON("/Shared/x", "1", `,"format":"DBC","overwrite":true`) },
 			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Overwrite is not supported for format DBC"}`},
+		{"DBC", func(c client) string { return c.importJSON("/Shared/x", "1", `,"format":"DBC"`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Import format DBC is not supported by the sandbox"}`},
+		{"HTML", func(c client) string { return c.importJSON("/Shared/x", "1", `,"format":"HTML"`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Import format HTML is not supported by the sandbox"}`},
+		{"R_MARKDOWN", func(c client) string { return c.importJSON("/Shared/x", "1", `,"format":"R_MARKDOWN"`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Import format R_MARKDOWN is not supported by the sandbox"}`},
+		{"the root", func(c client) string { return c.importJSON("/", "1", `,"format":"AUTO","overwrite":true`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Path (/) has no name"}`},
+		{"a folder", func(c client) string { return c.importJSON("/Shared", "1", `,"format":"AUTO","overwrite":true`) },
+			`400 {"error_code":"RESOURCE_ALREADY_EXISTS","message":"Node named 'Shared' already exists"}`},
+		{"import-file over a folder", func(c client) string { return c.importFile("/Shared", "1", "?overwrite=true") },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"type mismatch (asked: FILE, actual: DIRECTORY)"}`},
+		{"overwrite that is neither", func(c client) string { return c.importFile("/Shared/x", "1", "?overwrite=maybe") },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"expected true or false, got \"maybe\""}`},
 		{"JUPYTER that is none", func(c client) string { return c.importJSON("/Shared/x", "{}", `,"format":"JUPYTER"`) },
 			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"The content of /Shared/x is not a Jupyter notebook: it has no cells or no nbformat"}`},
 		{"more than 10 MB as JSON", func(c client) string { return c.importJSON("/Shared/x", big, `,"format":"AUTO"`) },
@@ -329,6 +343,8 @@ func TestStatusShowsSizeAndTimesOfFilesOnly(t *testing.T) {
 		`200 {"objects":[{"object_id":%d,"object_type":"DIRECTORY","path":"/Shared/a b","resource_id":"%[1]d"}]}`, id))
 	want(t, "list of a file", c.get("workspace/list?path=/Shared/a%20b/n"), fmt.Sprintf(
 		`200 {"objects":[{"language":"PYTHON","object_id":%d,"object_type":"NOTEBOOK","path":"/Shared/a b/n","resource_id":"%[1]d"}]}`, id+2))
+	want(t, "list of notebooks modified since", c.get("workspace/list?path=/Shared/a%20b&notebooks_modified_after=1700000000000"), fmt.Sprintf(
+		`200 {"objects":[{"created_at":1700000000000,"modified_at":1700000000000,"object_id":%d,"object_type":"FILE","path":"/Shared/a b/ü.txt","resource_id":"%[1]d","size":5}]}`, id+1))
 	want(t, "empty list", c.get("workspace/list?path=/Users"), `200 {}`)
 	want(t, "missing", c.get("workspace/get-status?path=/Shared/no"), `404 {"error_code":"RESOURCE_DOES_NOT_EXIST","message":"Path (/Shared/no) doesn't exist."}`)
 	want(t, "case", c.get("workspace/get-status?path=/shared"), `404 {"error_code":"RESOURCE_DOES_NOT_EXIST","message":"Path (/shared) doesn't exist."}`)
@@ -383,6 +399,11 @@ func TestExport(t *testing.T) {
 	want(t, "and back", c.importFile("/Shared/again.ipynb", ipynb), `200 {}`)
 	want(t, "as SOURCE again", c.get("workspace/export?path=/Shared/again&direct_download=true"), strings.TrimSpace("200 "+source))
 	want(t, "AUTO keeps the format", c.get("workspace/export?path=/Shared/again&format=AUTO&direct_download=true"), "200 "+ipynb)
+	want(t, "RAW of a notebook is its source", c.get("workspace/export?path=/Shared/n&format=RAW&direct_download=true"), strings.TrimSpace("200 "+source))
+	for _, format := range []string{"HTML", "DBC", "R_MARKDOWN", "source"} {
+		want(t, format, c.get("workspace/export?path=/Shared/n&format="+format),
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Export format `+format+` is unknown or not supported by the sandbox"}`)
+	}
 	want(t, "missing", c.get("workspace/export?path=/Shared/no"), `404 {"error_code":"RESOURCE_DOES_NOT_EXIST","message":"Path (/Shared/no) doesn't exist."}`)
 
 	packed := strings.TrimPrefix(c.get("workspace/export?path=/Shared&format=SOURCE&direct_download=true"), "200 ")
