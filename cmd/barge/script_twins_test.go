@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path"
 	"path/filepath"
@@ -30,6 +32,52 @@ type bench struct {
 
 	mu    sync.Mutex
 	ahead time.Duration
+	hold  *holding
+}
+
+// holding is a call that is not answered before its caller is gone.
+type holding struct {
+	workspace, text string
+	taken           bool
+	came            chan struct{}
+}
+
+// hold is the verb.
+func hold(_ *testscript.TestScript, b *bench, args []string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hold = &holding{workspace: args[0], text: args[1], came: make(chan struct{})}
+	return nil
+}
+
+// held is the verb: it waits for the call that is held.
+func held(_ *testscript.TestScript, b *bench, _ []string) error {
+	select {
+	case <-b.hold.came:
+		return nil
+	case <-time.After(20 * time.Second):
+		return fmt.Errorf("no call for %s came", b.hold.text)
+	}
+}
+
+// through stands before a twin's API.
+func (b *bench) through(workspace string, api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.mu.Lock()
+		h := b.hold
+		holds := h != nil && !h.taken && h.workspace == workspace && strings.Contains(r.URL.Path, h.text)
+		if holds {
+			h.taken = true // only the first
+		}
+		b.mu.Unlock()
+		if holds {
+			_, _ = io.Copy(io.Discard, r.Body) // until then nobody listens for the client's end
+			close(h.came)
+			<-r.Context().Done()
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
 }
 
 func (b *bench) close() {
@@ -92,6 +140,7 @@ func (b *bench) up(ts *testscript.TestScript) error {
 	var err error
 	b.sandbox, err = sandbox.Start(context.Background(), sandbox.Config{
 		Dir: ts.MkAbs(filepath.Join(".barge", "sandbox")), Workspaces: names, Executor: &b.notebooks, MLflow: b.registry, Now: b.now,
+		Through: b.through,
 	})
 	return err
 }
