@@ -214,11 +214,9 @@ func (y *yard) keep(t *testing.T) berth {
 	t.Helper()
 	y.kept++
 	b := berth{filepath.Join(filepath.Dir(y.dir), fmt.Sprintf("berth%d", y.kept)), y.registry.tape}
-	y.down(t)
 	if err := os.CopyFS(b.dir, os.DirFS(y.state())); err != nil {
 		t.Fatal(err)
 	}
-	y.up(t)
 	return b
 }
 
