@@ -113,10 +113,10 @@ func twins(ts *testscript.TestScript, b *bench, args []string) error {
 		}
 		b.sandbox = nil
 	}
-	switch {
-	case what == "down":
+	switch what {
+	case "down":
 		return nil
-	case what == "move":
+	case "move":
 		if err := renumber(ts.MkAbs(filepath.Join(".barge", "sandbox", "twins", args[1], "twin.json"))); err != nil {
 			return err
 		}

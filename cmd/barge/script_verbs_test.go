@@ -76,8 +76,10 @@ func makeRelease(ts *testscript.TestScript, _ *bench, args []string) error {
 		}
 	}
 	for _, line := range [][]string{
-		{"git", "commit", "-qam", args[0], "--allow-empty"}, {"git", "tag", "v" + args[0]},
-		{"barge", "train"}, {"barge", "build"},
+		{"git", "commit", "-qam", args[0], "--allow-empty"},
+		{"git", "tag", "v" + args[0]},
+		{"barge", "train"},
+		{"barge", "build"},
 	} {
 		if err := ts.Exec(line[0], line[1:]...); err != nil {
 			return fmt.Errorf("%s: %w", strings.Join(line, " "), err)
