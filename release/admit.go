@@ -216,6 +216,11 @@ func (a *admission) reasons(s ledger.State, asked bool) []Reason {
 	if bar, barred := s.Barred(a.c.Release); barred {
 		all = append(all, Reason{Why: ErrPending, Text: fmt.Sprintf("%s is barred in %s: %s", a.c.Release, a.name, bar.Said.Reason), Clear: "a release that mends it, or barge unbar " + a.c.Release.String() + " --env " + a.name + " --reason TEXT"})
 	}
+	if bound := s.Named(a.c.Name); bound != "" && bound != a.c.Artifact {
+		all = append(all, Reason{
+			Why: ErrConflict, Text: fmt.Sprintf("in %s the name %s is bound for ever to another artifact, %.19s", a.name, a.c.Name, bound), Clear: "tag the commit with a name of its own and build again",
+		})
+	}
 	if h := s.Hold; h != nil {
 		all = append(all, Reason{Why: ErrPending, Text: fmt.Sprintf("%s is on hold since %s: %s", a.name, h.At.Format(time.RFC3339), h.Said.Reason), Clear: "barge unhold --env " + a.name + " --reason TEXT"})
 	}

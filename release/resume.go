@@ -95,7 +95,14 @@ func (p *place) goOn(ctx context.Context, s ledger.State, r Resumption, done *Re
 // takeOver appends the Begun that makes this process the owner of what is in flight. Every pointer is read first: when
 // one cannot be, nothing is appended.
 func (p *place) takeOver(ctx context.Context, s ledger.State, back bool) (*owner, error) {
-	at, err := p.addresses(ctx, s, nil)
+	var plan *Plan // whose addresses come first
+	if !back {
+		var err error
+		if plan, err = p.recordedPlan(ctx, s.Flight.Plan); err != nil {
+			return nil, err
+		}
+	}
+	at, err := p.addresses(ctx, s, plan)
 	if err != nil {
 		return nil, err
 	}

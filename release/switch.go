@@ -52,6 +52,9 @@ func (p *place) begin(ctx context.Context, at []effects.Address, decide func(led
 			missing = nil
 			return b, p.reachable(s, at, b.To)
 		})
+		if errors.Is(err, ledger.ErrForbidden) {
+			return nil, &Stop{Why: ErrConflict, Err: err, Message: "changing " + p.name, Next: "barge status --env " + p.name}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -364,9 +367,17 @@ func (o *owner) live(ctx context.Context) (ledger.State, error) {
 	return entry.State, err
 }
 
-// turnBack begins to give the environment its champion's recorded values again.
+// turnBack begins to give the environment its champion's recorded values again, where the champion's plan has them.
 func (o *owner) turnBack(ctx context.Context) (*owner, error) {
-	return o.begin(ctx, o.at, func(s ledger.State) (ledger.Begun, error) {
+	champion, err := o.recordedPlan(ctx, o.state.Champion.Plan)
+	if err != nil {
+		return nil, err
+	}
+	at := o.at
+	if champion != nil {
+		at = append(slices.Clone(champion.Pointers), at...)
+	}
+	return o.begin(ctx, at, func(s ledger.State) (ledger.Begun, error) {
 		if !s.Owns(o.book.By()) {
 			return ledger.Begun{}, errLost
 		}
