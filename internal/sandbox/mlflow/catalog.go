@@ -100,7 +100,7 @@ func showModel(m map[string]any) { delete(m, "latest_versions") }
 func showVersion(v map[string]any) {
 	delete(v, "current_stage")
 	delete(v, "run_link")
-	var shown []any
+	shown := []any{}
 	tags, _ := v["tags"].([]any)
 	for _, t := range tags {
 		t, _ := t.(map[string]any)
@@ -114,6 +114,9 @@ func showVersion(v map[string]any) {
 	aliases, _ := v["aliases"].([]any)
 	for i, a := range aliases {
 		aliases[i] = map[string]any{"alias": a}
+	}
+	if aliases == nil {
+		v["aliases"] = []any{}
 	}
 	v["storage_location"] = storage + unityPath(text(v, "name"), text(v, "version"))
 }

@@ -60,7 +60,7 @@ func TestUnity(t *testing.T) {
 			}
 			wantVersion := map[string]any{
 				"name": full, "version": "1", "status": "PENDING_REGISTRATION", "source": "dbfs:/x", "run_id": "r", "run_tracking_server_id": "6204",
-				"description": "", "tags": []any{map[string]any{"key": "k", "value": "v"}},
+				"description": "", "aliases": []any{}, "tags": []any{map[string]any{"key": "k", "value": "v"}},
 				"storage_location": "abfss://metastore@sandbox.dfs.core.windows.net/" + catalog + "/ml/m/1",
 			}
 			if diff := cmp.Diff(wantVersion, v); diff != "" {

@@ -153,6 +153,8 @@ var conversation = []struct{ call, in string }{
 	{"GET experiments/get-by-name", "experiment_name=/Shared/diabetes"},
 	{"GET experiments/get-by-name", "experiment_name=/Shared/none"},
 	{"GET experiments/get", "experiment_id=99"},
+	{"GET experiments/list", ""},
+	{"POST experiments/search", `{"max_results":10}`},
 	{"POST runs/create", `{"experiment_id":"99"}`},
 	{"GET runs/get", "run_id=none"},
 	{"POST runs/log-parameter", `{"run_id":"none","key":"k","value":"v"}`},

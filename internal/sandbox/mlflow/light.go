@@ -72,6 +72,8 @@ func lightRoutes() map[string]lightRoute {
 		"POST experiments/create":                    (*space).createExperiment,
 		"GET experiments/get":                        (*space).getExperiment,
 		"GET experiments/get-by-name":                (*space).getExperiment,
+		"GET experiments/search":                     (*space).searchExperiments,
+		"POST experiments/search":                    (*space).searchExperiments,
 		"POST runs/create":                           (*space).createRun,
 		"GET runs/get":                               (*space).getRun,
 		"POST runs/update":                           (*space).updateRun,

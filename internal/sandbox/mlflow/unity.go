@@ -50,6 +50,9 @@ func (f *Front) modelInfo(m map[string]any, aliases bool) map[string]any {
 		"created_at": m["creation_timestamp"], "updated_at": m["last_updated_timestamp"],
 		"owner": f.User, "created_by": f.User, "updated_by": f.User, "storage_location": storage + unityPath(text(m, "name"), ""),
 	}
+	if info["comment"] == nil {
+		delete(info, "comment")
+	}
 	if list, ok := m["aliases"].([]any); ok && aliases {
 		var shown []map[string]any
 		for _, a := range list {

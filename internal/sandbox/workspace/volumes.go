@@ -18,6 +18,7 @@ func (t *Tree) volumeRoutes(m *wire.Mux) {
 	files, folders := "/api/2.0/fs/files/Volumes/{path...}", "/api/2.0/fs/directories/Volumes/{path...}"
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request, string) error{
 		"PUT " + files:      t.volumePut,
+		"POST " + files:     t.volumePost,
 		"GET " + files:      t.volumeGet, // and HEAD
 		"DELETE " + files:   t.volumeDelete,
 		"PUT " + folders:    t.volumeMkdirs,
@@ -86,6 +87,24 @@ func (t *Tree) volumePut(w http.ResponseWriter, r *http.Request, p string) error
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// volumePost begins an upload in parts, which the Python SDK wants for 50 MB and more. The twin has no addresses for
+// parts: the SDK is told so when it asks for the first, and sends the file in one piece.
+func (t *Tree) volumePost(w http.ResponseWriter, r *http.Request, p string) error {
+	q := r.URL.Query()
+	if q.Get("action") != "initiate-upload" {
+		return wire.Errorf(http.StatusNotFound, "ENDPOINT_NOT_FOUND", "No API found for 'POST /fs/files/Volumes%s'", p)
+	}
+	overwrite, err := wire.Flag(q.Get("overwrite"), true)
+	if err != nil {
+		return err
+	}
+	if !overwrite && t.volumes.stat(p) != nil {
+		return wire.Errorf(http.StatusConflict, "ALREADY_EXISTS", "The file being created already exists.")
+	}
+	wire.Write(w, http.StatusOK, map[string]any{"multipart_upload": map[string]string{"session_token": "in-one-piece"}})
 	return nil
 }
 

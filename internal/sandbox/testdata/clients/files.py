@@ -55,6 +55,14 @@ def rows(w):
             same([(e.name, e.is_directory) for e in f.list_directory_contents(volume, page_size=size)], [("a", False), ("d", True), ("e", True)])
 
     yield "volumes", None, None, volumes
+
+    def large():  # from 50 MB on the SDK wants to send parts
+        content = bytes(50 * 2**20 + 1)
+        f.upload(volume + "/big", io.BytesIO(content))
+        same(f.get_metadata(volume + "/big").content_length, len(content))
+        f.delete(volume + "/big")
+
+    yield "a large file", None, None, large
     yield (
         "delete of what holds something",
         BadRequest,

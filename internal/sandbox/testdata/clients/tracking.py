@@ -16,6 +16,7 @@ def rows(w):
         "RESOURCE_ALREADY_EXISTS: Experiment(name=/Shared/py-experiment) already exists.",
         Sharp("RESOURCE_ALREADY_EXISTS", lambda: client.create_experiment("/Shared/py-experiment")),
     )
+    yield "experiments", None, None, lambda: same([e.name for e in w.experiments.list_experiments()], ["/Shared/py-experiment"])
     yield "run of a missing id", RestException, "RESOURCE_DOES_NOT_EXIST: Run with id=no not found", lambda: client.get_run("no")
 
     def train():
