@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -26,12 +27,24 @@ func (h *house) run(ctx context.Context, argv []string) int {
 	app := newApp(h)
 	argv, err := permute(app, argv)
 	if err == nil {
-		err = app.RunContext(ctx, argv)
+		err = guarded(func() error { return app.RunContext(ctx, argv) })
 	}
 	if ctx.Err() != nil && err != nil && !errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("%w (%w)", err, ctx.Err())
 	}
 	return h.finish(err)
+}
+
+// guarded turns a panic, which is a defect of barge, into an error that says so. BARGE_DEBUG=1 lets it through.
+func guarded(do func() error) (err error) {
+	if os.Getenv("BARGE_DEBUG") == "" {
+		defer func() {
+			if r := recover(); r != nil {
+				err = &hintedError{fmt.Errorf("this is a defect in barge: %v", r), "BARGE_DEBUG=1 shows where; barge status shows what was done"}
+			}
+		}()
+	}
+	return do()
 }
 
 func newApp(h *house) *cli.App {
