@@ -29,6 +29,7 @@ import (
 //	fire SCORE                    runs prod's job as its schedule would
 //	log WORKSPACE                 the twin's calls that change something to stdout; "log WORKSPACE clear"
 //	hold WORKSPACE TEXT           the next call with TEXT in its path is not answered; held waits for it
+//	intact WORKSPACE              the ledger there verifies
 //	slot STAGE [VERSION ...]      which versions stand in a stage, exactly
 //	clock DURATION                moves the twins' clock
 //	remember, unchanged           stages, tags, jobs and champions are what they were, and nothing has drifted
@@ -66,7 +67,7 @@ func TestScripts(t *testing.T) {
 			"project": verb(project), "twins": verb(twins), "release": verb(makeRelease), "edit": verb(edit),
 			"register": verb(registerVersion), "tamper": verb(tamper),
 			"answer": verb(answer), "go": verb(letGo), "begun": verb(begun), "fault": verb(fault), "api": verb(api),
-			"job": verb(job), "fire": verb(fire), "log": verb(requestLog), "hold": verb(hold), "held": verb(held), "slot": verb(slot), "clock": verb(moveClock),
+			"job": verb(job), "fire": verb(fire), "log": verb(requestLog), "intact": verb(intact), "hold": verb(hold), "held": verb(held), "slot": verb(slot), "clock": verb(moveClock),
 			"remember": verb(remembered), "unchanged": verb(unchanged), "exitcode": verb(exitCode), "jsondoc": verb(jsonDocument),
 		},
 	})
