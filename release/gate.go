@@ -179,27 +179,29 @@ type compared struct {
 
 func (c compared) known() bool { return c.id != gates.NoChampion && c.id != gates.UnknownChampion }
 
-// compared finds the champion of the environment that the gate is against: from this ledger, from the store's tag, or
-// from that environment's ledger where it may be read.
+// compared finds the champion of the environment that the gate is against: from that environment's ledger where it may
+// be read, else from the store's tag, which is older where a rollback left no release.
 func (p *place) compared(ctx context.Context, s ledger.State, g environments.Gate) (compared, error) {
 	c := compared{environment: g.Against}
 	if g.Against == "" || g.Against == p.name {
 		c.environment, c.id = p.name, orNone(s.Champion.Release.Artifact)
 		return c, nil
 	}
-	id, known, err := p.Store.Live(ctx, g.Against)
-	if err != nil {
-		return c, fmt.Errorf("asking the store what is live in %s: %w", g.Against, err)
-	}
-	if known {
-		c.id = id
-		return c, nil
-	}
 	c.id = gates.UnknownChampion
-	if other, err := p.place(g.Against); err == nil {
-		if theirs, err := other.state(ctx); err == nil {
+	other, unreadable := p.place(g.Against)
+	if unreadable == nil {
+		var theirs ledger.State
+		if theirs, unreadable = other.state(ctx); unreadable == nil {
 			c.id = orNone(theirs.Champion.Release.Artifact)
 		}
+		if theirs.Seq > 0 {
+			return c, nil
+		}
+	}
+	if id, known, err := p.Store.Live(ctx, g.Against); err != nil {
+		return c, fmt.Errorf("asking the store what is live in %s: %w", g.Against, err)
+	} else if known {
+		c.id = id
 	}
 	return c, ctx.Err()
 }

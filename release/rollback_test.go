@@ -335,3 +335,46 @@ func TestTheModelOfAnotherProject(t *testing.T) {
 		t.Errorf("the ledger has begun: %+v", s.Champion)
 	}
 }
+
+// TestAnotherStage moves the environment's slot to another stage of the same model, and back by a rollback.
+func TestAnotherStage(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	tag := func() string {
+		t.Helper()
+		tags, err := b.registry().ModelTags(t.Context(), "m")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tags["barge.env.prod"]
+	}
+	staging := strings.Replace(alone, `"Production"`, `"Staging"`, 1)
+	b.promoted(b.build("1.0.0", b.register(), staging), "prod")
+	b.promoted(b.build("1.1.0", b.register(), alone), "prod")
+	if got := []string{b.standing("Production"), b.standing("Staging"), tag()}; !cmp.Equal(got, []string{"2", "", "2"}) {
+		t.Errorf("Production, Staging, tag: %q", got)
+	}
+	b.returned(release.Return{})
+	if got := []string{b.standing("Production"), b.standing("Staging"), tag()}; !cmp.Equal(got, []string{"", "1", "1"}) {
+		t.Errorf("rolled back: Production, Staging, tag: %q", got)
+	}
+}
+
+// TestAChampionThatIsNoMore rolls prod back to what stood there before barge: test's gate compares with nothing then.
+func TestAChampionThatIsNoMore(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	hcl := strings.Replace(testEnvironment, `    notebook = "check"`, "    notebook = \"check\"\n    against  = environment.prod", 1) + prodEnvironment
+	first := b.build("1.0.0", b.register(), hcl)
+	b.promoted(first, "test")
+	b.promoted(first, "prod")
+	if _, err := b.rollback("on call", release.Return{Environment: "prod"}); err != nil {
+		t.Fatal(err)
+	}
+	second := b.build("1.1.0", b.register(), hcl)
+	done, err := b.promote("ci", second, "test")
+	if err != nil || done.Gates[0].Champion != "none" {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	b.promoted(second, "prod")
+}

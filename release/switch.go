@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -102,7 +101,7 @@ func (p *place) find(ctx context.Context, s ledger.State, at []effects.Address, 
 // own makes the owner of what is in flight.
 func (p *place) own(s ledger.State, right ledger.Right, at []effects.Address) (*owner, error) {
 	o := &owner{place: p, state: s, right: right, at: at}
-	for _, id := range slices.SortedFunc(maps.Keys(s.Flight.To), inOrder) {
+	for _, id := range order(s.Flight) {
 		pointer, err := p.pointer(s, at, id)
 		if err != nil {
 			return nil, err
@@ -112,18 +111,21 @@ func (p *place) own(s ledger.State, right ledger.Right, at []effects.Address) (*
 	return o, nil
 }
 
-// inOrder switches slots before jobs: a schedule never runs what the slot does not name yet.
-func inOrder(a, b string) int {
-	slot := func(id string) int {
-		if strings.HasPrefix(id, ledger.SlotPrefix) {
+// order is that of the switch. First what is switched off or given back: the model's tag that a slot leaves must be the
+// next slot's. Then slots before jobs: a schedule never runs what the slot does not name yet.
+func order(f *ledger.Flight) []string {
+	rank := func(id string) int {
+		switch {
+		case f.To[id] == ledger.Off, slices.Contains(f.Back, id):
 			return 0
+		case strings.HasPrefix(id, ledger.SlotPrefix):
+			return 1
 		}
-		return 1
+		return 2
 	}
-	if d := slot(a) - slot(b); d != 0 {
-		return d
-	}
-	return strings.Compare(a, b)
+	ids := sorted(f.To)
+	slices.SortStableFunc(ids, func(a, b string) int { return rank(a) - rank(b) })
+	return ids
 }
 
 // pointer makes the pointer of that id as the ledger remembers it.
