@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -168,34 +167,6 @@ func (o *owner) switchPointers(ctx context.Context) error {
 // want is what a pointer shall hold.
 func (o *owner) want(p effects.Pointer) ledger.Value { return o.state.Flight.To[p.ID()] }
 
-// makeJob gives a score without a job one.
-func (o *owner) makeJob(ctx context.Context, p effects.Pointer) error {
-	job, ok := p.(*effects.Job)
-	if !ok || job.Number() != 0 || o.want(job) == ledger.Off || o.want(job) == ledger.Absent {
-		return nil
-	}
-	return o.newJob(ctx, job)
-}
-
-// newJob finds or makes the job of a score, and records its id before it is ever active.
-func (o *owner) newJob(ctx context.Context, job *effects.Job) error {
-	if err := o.renewed(ctx); err != nil {
-		return err
-	}
-	number, err := job.Make(ctx)
-	if err != nil {
-		return err
-	}
-	if err := o.goOn(ctx, ledger.Made, map[string]int64{job.ID(): number}); err != nil {
-		return err
-	}
-	job.Use(number)
-	if e := o.Project.Environment(o.name); e != nil {
-		return o.site.GrantJob(ctx, number, e.Operators)
-	}
-	return nil
-}
-
 // goOn appends a Begun that goes on with what is in flight.
 func (o *owner) goOn(ctx context.Context, why ledger.Why, jobs map[string]int64) error {
 	right := ledger.NoteRight(o.Terms, o.Clocks)
@@ -214,116 +185,6 @@ func (o *owner) goOn(ctx context.Context, why ledger.Why, jobs map[string]int64)
 	}
 	o.state, o.right = entry.State, right
 	return nil
-}
-
-// renewed makes sure that the right to set pointers has not run out.
-func (o *owner) renewed(ctx context.Context) error {
-	if o.right.Holds() {
-		return nil
-	}
-	return o.goOn(ctx, ledger.Renew, nil)
-}
-
-// mayStillSend is asked right before every call that changes something.
-func (o *owner) mayStillSend() error {
-	if !o.right.Holds() {
-		return errExpired
-	}
-	u := ledger.NoteSending(o.Terms, o.Clocks)
-	o.sent = &u
-	return nil
-}
-
-// checkUnmoved reads a pointer before a promotion's Set: a value that nobody recorded means that somebody else moved
-// it. A slot is not asked: another environment may move it too. Rollback, turn-back and mend overwrite.
-func (o *owner) checkUnmoved(ctx context.Context, p effects.Pointer) error {
-	if o.state.Flight.Kind != ledger.Start || strings.HasPrefix(p.ID(), ledger.SlotPrefix) {
-		return nil
-	}
-	known := []ledger.Value{o.want(p)}
-	for _, values := range append([]ledger.Values{o.state.Champion.Values, o.state.Found}, o.state.Since...) {
-		if v, ok := values[p.ID()]; ok {
-			known = append(known, v)
-		}
-	}
-	for _, v := range known {
-		if held, err := p.Holds(ctx, v); err != nil || held {
-			return err
-		}
-	}
-	return fmt.Errorf("%s: %w", p.ID(), errMoved)
-}
-
-// tries is how often one pointer is set before the switch gives up: a service that never answers is not asked for ever.
-const tries = 5
-
-// set sets one pointer until it is definitely answered. After a call without an answer nothing is done before it can
-// no longer take effect.
-func (o *owner) set(ctx context.Context, p effects.Pointer) error {
-	for n := 1; ; {
-		if err := o.renewed(ctx); err != nil {
-			return err
-		}
-		o.sent = nil
-		err := o.setOnce(ctx, p)
-		if errors.Is(err, errExpired) {
-			continue
-		}
-		if err == nil {
-			o.sent = nil // answered: nothing of it is still on its way
-			return nil
-		}
-		if n == tries {
-			return errors.Join(wrap("setting "+p.ID(), err), o.settle(ctx))
-		}
-		n++
-		job, isJob := p.(*effects.Job)
-		switch {
-		case isJob && errors.Is(err, fs.ErrNotExist):
-			o.Note("  job %d of %s is gone; making another", job.Number(), p.ID())
-			if err := o.newJob(ctx, job); err != nil {
-				return err
-			}
-		case effects.Busy(err):
-			if err := o.Sleep(ctx, o.Terms.D/4); err != nil {
-				return err
-			}
-		case o.sent == nil, effects.Definite(err):
-			o.sent = nil
-			return wrap("setting "+p.ID(), err)
-		default:
-			o.Note("  no answer while setting %s; waiting until the call can no longer take effect", p.ID())
-			if err := o.settle(ctx); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// settle waits until the last call of a Set can no longer take effect, where it was not answered.
-func (o *owner) settle(ctx context.Context) error {
-	for o.sent != nil && o.sent.Left() > 0 {
-		if err := o.Sleep(ctx, o.sent.Left()); err != nil {
-			return err
-		}
-	}
-	o.sent = nil
-	return nil
-}
-
-// setOnce bounds a Set by D: what is not answered by then is not waited for any longer, nor repeated below.
-func (o *owner) setOnce(ctx context.Context, p effects.Pointer) error {
-	ctx, cancel := context.WithTimeout(ctx, o.Terms.D)
-	defer cancel()
-	return p.Set(ctx, o.want(p), o.mayStillSend)
-}
-
-// wrap says what was attempted; nil stays nil.
-func wrap(doing string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // reads is how often a pointer is read back before it counts as wrong: a read may be old.
