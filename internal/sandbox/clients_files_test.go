@@ -72,8 +72,10 @@ func TestGoSDKDBFS(t *testing.T) {
 		}), "400 INVALID_PARAMETER_VALUE The path dbfs:/mnt/d is a directory.", apierr.ErrInvalidParameterValue},
 		refusal{"status of nothing", failing(func(ctx context.Context) (*files.FileInfo, error) { return d.GetStatusByPath(ctx, "/no") }), missing + "/no.", apierr.ErrResourceDoesNotExist},
 		refusal{"list of nothing", failing(func(ctx context.Context) (*files.ListStatusResponse, error) { return d.ListByPath(ctx, "/no") }), missing + "/no.", apierr.ErrResourceDoesNotExist},
-		refusal{"delete of a folder that holds something", func(ctx context.Context) error { return d.Delete(ctx, files.Delete{Path: "/mnt"}) },
-			"400 IO_ERROR Directory dbfs:/mnt is not empty. Use recursive=true to delete it.", apierr.ErrBadRequest},
+		refusal{
+			"delete of a folder that holds something", func(ctx context.Context) error { return d.Delete(ctx, files.Delete{Path: "/mnt"}) },
+			"400 IO_ERROR Directory dbfs:/mnt is not empty. Use recursive=true to delete it.", apierr.ErrBadRequest,
+		},
 	)
 }
 
@@ -133,8 +135,10 @@ func TestGoSDKVolumes(t *testing.T) {
 			return v.ListDirectoryContentsAll(ctx, files.ListDirectoryContentsRequest{DirectoryPath: volume + "/no"})
 		}), noFolder, apierr.ErrNotFound},
 		refusal{"delete of nothing", func(ctx context.Context) error { return v.DeleteByFilePath(ctx, volume+"/no") }, noFile, apierr.ErrNotFound},
-		refusal{"delete of a folder that holds something", func(ctx context.Context) error { return v.DeleteDirectoryByDirectoryPath(ctx, volume+"/d") },
-			"400 FILES_API_DIRECTORY_IS_NOT_EMPTY The directory being deleted is not empty.", apierr.ErrBadRequest},
+		refusal{
+			"delete of a folder that holds something", func(ctx context.Context) error { return v.DeleteDirectoryByDirectoryPath(ctx, volume+"/d") },
+			"400 FILES_API_DIRECTORY_IS_NOT_EMPTY The directory being deleted is not empty.", apierr.ErrBadRequest,
+		},
 	)
 	f.must(v.DeleteDirectoryByDirectoryPath(f.context(), volume+"/d/e"))
 	f.must(v.DeleteByFilePath(f.context(), volume+"/empty"))

@@ -2,7 +2,6 @@ package sandbox_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -95,13 +94,17 @@ func TestGoSDKJobsRefused(t *testing.T) {
 			return j.GetRun(ctx, jobs.GetRunRequest{RunId: 5})
 		}), invalid + "Run 5 does not exist.", absent},
 		refusal{"get-output of a missing run", failing(func(ctx context.Context) (*jobs.RunOutput, error) { return j.GetRunOutputByRunId(ctx, 5) }), invalid + "Run 5 does not exist.", absent},
-		refusal{"get-output of a run of two tasks", failing(func(ctx context.Context) (*jobs.RunOutput, error) { return j.GetRunOutputByRunId(ctx, done) }),
-			invalid + "Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead.", wrong},
+		refusal{
+			"get-output of a run of two tasks", failing(func(ctx context.Context) (*jobs.RunOutput, error) { return j.GetRunOutputByRunId(ctx, done) }),
+			invalid + "Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead.", wrong,
+		},
 		// What is not a get keeps its code: the SDK takes it for a wrong parameter.
 		refusal{"delete of a missing job", func(ctx context.Context) error { return j.DeleteByJobId(ctx, 123) }, invalid + "Job 123 does not exist.", wrong},
 		refusal{"run-now of a missing job", func(ctx context.Context) error { _, err := j.RunNow(ctx, jobs.RunNow{JobId: 123}); return err }, invalid + "Job 123 does not exist.", wrong},
-		refusal{"run-now of a job without tasks", func(ctx context.Context) error { _, err := j.RunNow(ctx, jobs.RunNow{JobId: empty}); return err },
-			fmt.Sprintf("%sJob %d has no tasks to run.", invalid, empty), wrong},
+		refusal{
+			"run-now of a job without tasks", func(ctx context.Context) error { _, err := j.RunNow(ctx, jobs.RunNow{JobId: empty}); return err },
+			fmt.Sprintf("%sJob %d has no tasks to run.", invalid, empty), wrong,
+		},
 		refusal{"reset of a missing job", func(ctx context.Context) error { return j.Reset(ctx, jobs.ResetJob{JobId: 123}) }, invalid + "Job 123 does not exist.", wrong},
 		refusal{"update of a missing job", func(ctx context.Context) error { return j.Update(ctx, jobs.UpdateJob{JobId: 123}) }, invalid + "Job 123 does not exist.", wrong},
 		refusal{"cancel of a missing run", func(ctx context.Context) error { _, err := j.CancelRun(ctx, jobs.CancelRun{RunId: 5}); return err }, invalid + "Run 5 does not exist.", wrong},
@@ -114,16 +117,20 @@ func TestGoSDKJobsRefused(t *testing.T) {
 		refusal{"git_source without provider", create(jobs.CreateJob{GitSource: &jobs.GitSource{GitUrl: "https://example.com/r", GitCommit: "c"}}), invalid + providers, wrong},
 		refusal{"submit of nothing", submit(jobs.SubmitRun{}), invalid + "One of job_cluster_key, new_cluster, or existing_cluster_id must be specified.", wrong},
 		refusal{"a task without a key", submit(jobs.SubmitRun{Tasks: []jobs.SubmitTask{{NotebookTask: notebookTask("/Shared/exits", nil)}}}), invalid + "Missing required field: task_key", wrong},
-		refusal{"idempotency_token of 65 characters", submit(jobs.SubmitRun{IdempotencyToken: strings.Repeat("f", 65), Tasks: oneOff("/Shared/exits").Tasks}),
-			invalid + "The idempotency token must have at most 64 characters, this one has 65.", wrong},
+		refusal{
+			"idempotency_token of 65 characters", submit(jobs.SubmitRun{IdempotencyToken: strings.Repeat("f", 65), Tasks: oneOff("/Shared/exits").Tasks}),
+			invalid + "The idempotency token must have at most 64 characters, this one has 65.", wrong,
+		},
 		refusal{"a cron of 5 fields", schedule("0 2 * * *", "UTC"), invalid + "Invalid quartz_cron_expression: 0 2 * * *." + quartz, wrong},
 		refusal{"a cron without a question mark", schedule("0 0 2 * * *", "UTC"), invalid + "Invalid quartz_cron_expression: 0 0 2 * * *." + quartz, wrong},
 		refusal{"an hour of no day", schedule("0 0 25 * * ?", "UTC"), invalid + "Invalid quartz_cron_expression: 0 0 25 * * ?." + quartz, wrong},
 		refusal{"an unknown time zone", schedule("0 0 2 * * ?", "Mars/Base"), invalid + "Invalid timezone_id: Mars/Base. It must be a Java timezone ID such as Europe/London.", wrong},
 		refusal{"26 tags", create(jobs.CreateJob{Tags: tags(26)}), invalid + "A job may have at most 25 tags, this one has 26.", wrong},
 		refusal{"max_concurrent_runs of 1001", create(jobs.CreateJob{MaxConcurrentRuns: 1001}), invalid + "max_concurrent_runs must be between 0 and 1000, found 1001.", wrong},
-		refusal{"a level that jobs have not", create(jobs.CreateJob{AccessControlList: []jobs.JobAccessControlRequest{{GroupName: "ops", PermissionLevel: "CAN_READ"}}}),
-			invalid + "Permission level CAN_READ is not valid for object type job, allowed are CAN_VIEW, CAN_MANAGE_RUN, CAN_MANAGE, IS_OWNER", wrong},
+		refusal{
+			"a level that jobs have not", create(jobs.CreateJob{AccessControlList: []jobs.JobAccessControlRequest{{GroupName: "ops", PermissionLevel: "CAN_READ"}}}),
+			invalid + "Permission level CAN_READ is not valid for object type job, allowed are CAN_VIEW, CAN_MANAGE_RUN, CAN_MANAGE, IS_OWNER", wrong,
+		},
 		refusal{"notebook_params of 10 kB", func(ctx context.Context) error {
 			_, err := j.RunNow(ctx, jobs.RunNow{JobId: empty, NotebookParams: map[string]string{"k": strings.Repeat("x", 10_000)}})
 			return err
@@ -289,64 +296,6 @@ func TestGoSDKJobSettings(t *testing.T) {
 	if _, err := j.GetBySettingsName(f.context(), "again"); err == nil || !strings.Contains(err.Error(), "there are 2 instances") {
 		t.Errorf("two jobs of one name: %v", err)
 	}
-}
-
-func TestGoSDKPagesToTheEnd(t *testing.T) {
-	t.Parallel()
-	f := foreign(t)
-	f.notebooks("/Shared/quiet")
-	j := jobs.NewJobs(f.api)
-	var made, ran []int64
-	for i := range 45 { // by the twin's own door: the SDK makes 15 calls a second
-		body := `{"name":"j","tasks":[{"task_key":"main","notebook_task":{"notebook_path":"/Shared/quiet"}}],"max_concurrent_runs":100}`
-		made = append(made, f.id("POST /api/2.2/jobs/create", body, "job_id"))
-		if i < 30 {
-			ran = append(ran, f.id("POST /api/2.2/jobs/run-now", fmt.Sprintf(`{"job_id":%d}`, made[i]), "run_id"))
-			f.must(f.twin.Jobs().Wait(f.context(), ran[i]))
-		}
-	}
-	slices.Reverse(made)
-	slices.Reverse(ran)
-	for _, limit := range []int{0, 20, 44, 45, 100} {
-		all, err := j.ListAll(f.context(), jobs.ListJobsRequest{Limit: limit})
-		f.must(err)
-		var ids []int64
-		for _, one := range all {
-			ids = append(ids, one.JobId)
-		}
-		same(t, fmt.Sprint("jobs by ", limit), ids, made)
-	}
-	for _, limit := range []int{0, 7, 25} {
-		all, err := j.ListRunsAll(f.context(), jobs.ListRunsRequest{Limit: limit, CompletedOnly: true})
-		f.must(err)
-		var ids []int64
-		for _, one := range all {
-			ids = append(ids, one.RunId)
-		}
-		same(t, fmt.Sprint("runs by ", limit), ids, ran)
-	}
-	var many []jobs.Task
-	for i := range 101 {
-		many = append(many, jobs.Task{TaskKey: fmt.Sprint("t", i), NotebookTask: notebookTask("/Shared/quiet", nil)})
-	}
-	job := f.created(jobs.CreateJob{Name: "many", Tasks: many})
-	got, err := j.Get(f.context(), jobs.GetJobRequest{JobId: job})
-	f.must(err)
-	same(t, "tasks of a job", len(got.Settings.Tasks), 101)
-	same(t, "tasks of a run", len(f.ended(f.started(jobs.RunNow{JobId: job})).Tasks), 101)
-}
-
-// id is a number of an answer to a call by the twin's own token.
-func (f foreigner) id(what, body, field string) int64 {
-	f.Helper()
-	got := call(f.T, f.twin, what, body)
-	var answer map[string]json.Number
-	if err := json.Unmarshal([]byte(strings.TrimPrefix(got, "200 ")), &answer); err != nil {
-		f.Fatalf("%s: %s", what, got)
-	}
-	n, err := answer[field].Int64()
-	f.must(err)
-	return n
 }
 
 func TestGoSDKOneTokenManySubmitters(t *testing.T) {

@@ -27,8 +27,13 @@ func TestPythonClients(t *testing.T) {
 	f.exec.Hold("/Shared/held") // until it is cancelled
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
+	script, err := filepath.Abs(filepath.Join("testdata", "clients", "run.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	home := t.TempDir()
-	run := exec.CommandContext(ctx, managed.Python, "-B", filepath.Join("testdata", "clients", "run.py"))
+	run := exec.CommandContext(ctx, managed.Python, "-B", script)
+	run.Dir = home // for what the clients leave behind
 	run.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, "LANG=C.UTF-8",
 		"DATABRICKS_HOST=" + f.twin.URL, "DATABRICKS_TOKEN=" + f.twin.Token,

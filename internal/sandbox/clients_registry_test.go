@@ -69,8 +69,10 @@ func TestGoSDKWorkspaceRegistryRefused(t *testing.T) {
 			return r.CreateModelVersion(ctx, ml.CreateModelVersionRequest{Name: "no", Source: source})
 		}), missing + "RegisteredModel 'no' does not exist. It might have been deleted.", absent},
 		refusal{"an unknown stage", move("1", "Live", false), invalid + "Invalid Model Version stage: Live. Value must be one of None, Staging, Production, Archived.", wrong},
-		refusal{"archiving for a stage that holds nothing live", move("1", "Archived", true),
-			invalid + "Model version transition cannot archive existing model versions because 'Archived' is not an Active stage. Valid stages are ['Staging', 'Production']", wrong},
+		refusal{
+			"archiving for a stage that holds nothing live", move("1", "Archived", true),
+			invalid + "Model version transition cannot archive existing model versions because 'Archived' is not an Active stage. Valid stages are ['Staging', 'Production']", wrong,
+		},
 		refusal{"stage of a missing version", move("9", "Staging", true), missing + "Model Version (name=diabetes, version=9) not found", absent},
 		refusal{"tag of a missing version", func(ctx context.Context) error {
 			return r.SetModelVersionTag(ctx, ml.SetModelVersionTagRequest{Name: "diabetes", Version: "9", Key: "k", Value: "v"})
@@ -199,10 +201,14 @@ func TestGoSDKFilesOfAModel(t *testing.T) {
 		t.Errorf("artifact_uri %s", at.URI)
 	}
 	f.refused(
-		refusal{"files of a missing version", func(ctx context.Context) error { return get(ctx, "list-artifacts", "9", "", nil) },
-			"404 RESOURCE_DOES_NOT_EXIST Model Version (name=diabetes, version=9) not found", apierr.ErrResourceDoesNotExist},
-		refusal{"address of a missing version's file", func(ctx context.Context) error { return get(ctx, "get-signed-download-uri", "9", "x", nil) },
-			"404 RESOURCE_DOES_NOT_EXIST Model Version (name=diabetes, version=9) not found", apierr.ErrResourceDoesNotExist},
+		refusal{
+			"files of a missing version", func(ctx context.Context) error { return get(ctx, "list-artifacts", "9", "", nil) },
+			"404 RESOURCE_DOES_NOT_EXIST Model Version (name=diabetes, version=9) not found", apierr.ErrResourceDoesNotExist,
+		},
+		refusal{
+			"address of a missing version's file", func(ctx context.Context) error { return get(ctx, "get-signed-download-uri", "9", "x", nil) },
+			"404 RESOURCE_DOES_NOT_EXIST Model Version (name=diabetes, version=9) not found", apierr.ErrResourceDoesNotExist,
+		},
 	)
 }
 

@@ -29,10 +29,13 @@ func TestGoSDKSecretsRefused(t *testing.T) {
 		refusal{"scope of a wrong name", scope(workspace.CreateScope{Scope: "a/b"}), invalid + `Scope name "a/b"` + shape, wrong},
 		refusal{"scope of 129 characters", scope(workspace.CreateScope{Scope: strings.Repeat("x", 129)}), invalid + `Scope name "` + strings.Repeat("x", 129) + `"` + shape, wrong},
 		refusal{"managed by another than users", scope(workspace.CreateScope{Scope: "x", InitialManagePrincipal: "ops"}), invalid + "initial_manage_principal must be 'users' or not set, got 'ops'", wrong},
-		refusal{"empty backend_azure_keyvault", scope(workspace.CreateScope{Scope: "kv", ScopeBackendType: workspace.ScopeBackendTypeAzureKeyvault, BackendAzureKeyvault: &workspace.AzureKeyVaultSecretScopeMetadata{}}),
-			invalid + "Missing required fields: backend_azure_keyvault.resource_id, backend_azure_keyvault.dns_name", wrong},
+		refusal{
+			"empty backend_azure_keyvault", scope(workspace.CreateScope{Scope: "kv", ScopeBackendType: workspace.ScopeBackendTypeAzureKeyvault, BackendAzureKeyvault: &workspace.AzureKeyVaultSecretScopeMetadata{}}),
+			invalid + "Missing required fields: backend_azure_keyvault.resource_id, backend_azure_keyvault.dns_name", wrong,
+		},
 		refusal{"Key Vault with a personal access token", scope(workspace.CreateScope{Scope: "kv", ScopeBackendType: workspace.ScopeBackendTypeAzureKeyvault, BackendAzureKeyvault: &workspace.AzureKeyVaultSecretScopeMetadata{
-			ResourceId: "/subscriptions/s", DnsName: "https://v.vault.azure.net/"}}), invalid + "Scope with Azure KeyVault must have userAADToken defined!", wrong},
+			ResourceId: "/subscriptions/s", DnsName: "https://v.vault.azure.net/",
+		}}), invalid + "Scope with Azure KeyVault must have userAADToken defined!", wrong},
 		refusal{"delete of a missing scope", func(ctx context.Context) error { return s.DeleteScopeByScope(ctx, "no") }, noScope, absent},
 		refusal{"put into a missing scope", put(workspace.PutSecret{Scope: "no", Key: "k", StringValue: "v"}), noScope, absent},
 		refusal{"put of both values", put(workspace.PutSecret{Scope: "my_scope", Key: "k", StringValue: "v", BytesValue: "dg=="}), invalid + "Exactly one of string_value and bytes_value must be given", wrong},

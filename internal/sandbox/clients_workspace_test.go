@@ -52,44 +52,68 @@ func TestGoSDKWorkspaceFilesRefused(t *testing.T) {
 	}
 	const auto, source, python = workspace.ImportFormatAuto, workspace.ImportFormatSource, workspace.LanguagePython
 	f.refused(
-		refusal{"import of an existing path", put(workspace.Import{Path: "/Shared/f.txt", Format: auto, Content: encoded("2")}),
-			"400 RESOURCE_ALREADY_EXISTS Path (/Shared/f.txt) already exists. Please pass overwrite=true to overwrite it.", apierr.ErrResourceAlreadyExists},
+		refusal{
+			"import of an existing path", put(workspace.Import{Path: "/Shared/f.txt", Format: auto, Content: encoded("2")}),
+			"400 RESOURCE_ALREADY_EXISTS Path (/Shared/f.txt) already exists. Please pass overwrite=true to overwrite it.", apierr.ErrResourceAlreadyExists,
+		},
 		refusal{"upload to an existing path", func(ctx context.Context) error {
 			return w.Upload(ctx, "/Workspace/Shared/f.txt", strings.NewReader("2"), workspace.UploadFormat(auto))
 		}, "400 RESOURCE_ALREADY_EXISTS Path (/Shared/f.txt) already exists. Please pass overwrite=true to overwrite it.", apierr.ErrResourceAlreadyExists},
 		refusal{"import-file, existing FILE", file("/Shared/f.txt", "2", false), "409 <nil> File already exists at path /Shared/f.txt", apierr.ErrResourceConflict},
 		refusal{"import-file, existing NOTEBOOK", file("/Shared/n.py", notebookSource, false), "400  Path (/Shared/n) already exists.", apierr.ErrBadRequest},
 		refusal{"import-file with overwrite, type differs", file("/Shared/n", "2", true), "400 INVALID_PARAMETER_VALUE type mismatch (asked: FILE, actual: NOTEBOOK)", apierr.ErrInvalidParameterValue},
-		refusal{"import with overwrite, type differs", put(workspace.Import{Path: "/Shared/f.txt", Language: python, Content: encoded("2"), Overwrite: true}),
-			"400 INVALID_PARAMETER_VALUE Requested node type [NOTEBOOK] is different from the existing node type [FILE]", apierr.ErrInvalidParameterValue},
-		refusal{"import with overwrite and AUTO but still refused", put(workspace.Import{Path: "/Shared/n", Format: auto, Content: encoded("2"), Overwrite: true}),
-			"400 RESOURCE_ALREADY_EXISTS Node named 'n' already exists", apierr.ErrResourceAlreadyExists},
-		refusal{"missing parent", put(workspace.Import{Path: "/Shared/no/f.txt", Format: auto, Content: encoded("2")}),
-			"404 RESOURCE_DOES_NOT_EXIST The parent folder (/Shared/no) does not exist.", apierr.ErrResourceDoesNotExist},
+		refusal{
+			"import with overwrite, type differs", put(workspace.Import{Path: "/Shared/f.txt", Language: python, Content: encoded("2"), Overwrite: true}),
+			"400 INVALID_PARAMETER_VALUE Requested node type [NOTEBOOK] is different from the existing node type [FILE]", apierr.ErrInvalidParameterValue,
+		},
+		refusal{
+			"import with overwrite and AUTO but still refused", put(workspace.Import{Path: "/Shared/n", Format: auto, Content: encoded("2"), Overwrite: true}),
+			"400 RESOURCE_ALREADY_EXISTS Node named 'n' already exists", apierr.ErrResourceAlreadyExists,
+		},
+		refusal{
+			"missing parent", put(workspace.Import{Path: "/Shared/no/f.txt", Format: auto, Content: encoded("2")}),
+			"404 RESOURCE_DOES_NOT_EXIST The parent folder (/Shared/no) does not exist.", apierr.ErrResourceDoesNotExist,
+		},
 		refusal{"import-file, missing parent", file("/Shared/no/f.txt", "2", false), "404 RESOURCE_DOES_NOT_EXIST The parent folder (/Shared/no) does not exist.", apierr.ErrResourceDoesNotExist},
-		refusal{"empty content, dropped by the SDK", put(workspace.Import{Path: "/Shared/empty", Format: auto}),
-			"400 INVALID_PARAMETER_VALUE No input data source provided", apierr.ErrInvalidParameterValue},
-		refusal{"SOURCE without language", put(workspace.Import{Path: "/Shared/x", Format: source, Content: encoded("2")}),
-			"400 INVALID_PARAMETER_VALUE Language must be one of PYTHON, SQL, SCALA, R for a SOURCE import, got ''", apierr.ErrInvalidParameterValue},
-		refusal{"formats are case sensitive", put(workspace.Import{Path: "/Shared/x", Format: "Auto", Content: encoded("2")}),
-			"400 INVALID_PARAMETER_VALUE Unknown import format: Auto", apierr.ErrInvalidParameterValue},
-		refusal{"DBC with overwrite", put(workspace.Import{Path: "/Shared/x", Format: workspace.ImportFormatDbc, Content: encoded("2"), Overwrite: true}),
-			"400 INVALID_PARAMETER_VALUE Overwrite is not supported for format DBC", apierr.ErrInvalidParameterValue},
-		refusal{"more than 10 MB as JSON", put(workspace.Import{Path: "/Shared/x", Format: auto, Content: encoded(strings.Repeat("x", 10<<20+1))}),
-			"400 MAX_NOTEBOOK_SIZE_EXCEEDED File size imported is (10485761 bytes), exceeded max size (10485760 bytes)", apierr.ErrBadRequest},
-		refusal{"mkdirs over a file", func(ctx context.Context) error { return w.MkdirsByPath(ctx, "/Shared/f.txt/x") },
-			"400 RESOURCE_ALREADY_EXISTS /Shared/f.txtalready exists and it is not a folder", apierr.ErrResourceAlreadyExists},
+		refusal{
+			"empty content, dropped by the SDK", put(workspace.Import{Path: "/Shared/empty", Format: auto}),
+			"400 INVALID_PARAMETER_VALUE No input data source provided", apierr.ErrInvalidParameterValue,
+		},
+		refusal{
+			"SOURCE without language", put(workspace.Import{Path: "/Shared/x", Format: source, Content: encoded("2")}),
+			"400 INVALID_PARAMETER_VALUE Language must be one of PYTHON, SQL, SCALA, R for a SOURCE import, got ''", apierr.ErrInvalidParameterValue,
+		},
+		refusal{
+			"formats are case sensitive", put(workspace.Import{Path: "/Shared/x", Format: "Auto", Content: encoded("2")}),
+			"400 INVALID_PARAMETER_VALUE Unknown import format: Auto", apierr.ErrInvalidParameterValue,
+		},
+		refusal{
+			"DBC with overwrite", put(workspace.Import{Path: "/Shared/x", Format: workspace.ImportFormatDbc, Content: encoded("2"), Overwrite: true}),
+			"400 INVALID_PARAMETER_VALUE Overwrite is not supported for format DBC", apierr.ErrInvalidParameterValue,
+		},
+		refusal{
+			"more than 10 MB as JSON", put(workspace.Import{Path: "/Shared/x", Format: auto, Content: encoded(strings.Repeat("x", 10<<20+1))}),
+			"400 MAX_NOTEBOOK_SIZE_EXCEEDED File size imported is (10485761 bytes), exceeded max size (10485760 bytes)", apierr.ErrBadRequest,
+		},
+		refusal{
+			"mkdirs over a file", func(ctx context.Context) error { return w.MkdirsByPath(ctx, "/Shared/f.txt/x") },
+			"400 RESOURCE_ALREADY_EXISTS /Shared/f.txtalready exists and it is not a folder", apierr.ErrResourceAlreadyExists,
+		},
 		refusal{"status of nothing", at("/Shared/no"), "404 RESOURCE_DOES_NOT_EXIST Path (/Shared/no) doesn't exist.", apierr.ErrResourceDoesNotExist},
 		refusal{"status of another case", at("/shared"), "404 RESOURCE_DOES_NOT_EXIST Path (/shared) doesn't exist.", apierr.ErrResourceDoesNotExist},
 		refusal{"status without a path", at(""), "400 INVALID_PARAMETER_VALUE Missing required field: path", apierr.ErrInvalidParameterValue},
 		refusal{"status of a relative path", at("Shared"), "400 INVALID_PARAMETER_VALUE Path (Shared) doesn't start with '/'", apierr.ErrInvalidParameterValue},
-		refusal{"export of nothing", failing(func(ctx context.Context) ([]byte, error) { return w.ReadFile(ctx, "/Shared/no") }),
-			"404 RESOURCE_DOES_NOT_EXIST Path (/Shared/no) doesn't exist.", apierr.ErrResourceDoesNotExist},
+		refusal{
+			"export of nothing", failing(func(ctx context.Context) ([]byte, error) { return w.ReadFile(ctx, "/Shared/no") }),
+			"404 RESOURCE_DOES_NOT_EXIST Path (/Shared/no) doesn't exist.", apierr.ErrResourceDoesNotExist,
+		},
 		refusal{"list of nothing", failing(func(ctx context.Context) ([]workspace.ObjectInfo, error) {
 			return w.ListAll(ctx, workspace.ListWorkspaceRequest{Path: "/Shared/no"})
 		}), "404 RESOURCE_DOES_NOT_EXIST Path (/Shared/no) doesn't exist.", apierr.ErrResourceDoesNotExist},
-		refusal{"delete of a folder that holds something", func(ctx context.Context) error { return w.Delete(ctx, workspace.Delete{Path: "/Shared/full"}) },
-			"400 DIRECTORY_NOT_EMPTY Folder (/Shared/full) is not empty", apierr.ErrBadRequest},
+		refusal{
+			"delete of a folder that holds something", func(ctx context.Context) error { return w.Delete(ctx, workspace.Delete{Path: "/Shared/full"}) },
+			"400 DIRECTORY_NOT_EMPTY Folder (/Shared/full) is not empty", apierr.ErrBadRequest,
+		},
 		refusal{"delete of nothing", func(ctx context.Context) error {
 			return w.Delete(ctx, workspace.Delete{Path: "/Shared/no", Recursive: true})
 		}, "404 RESOURCE_DOES_NOT_EXIST Path (/Shared/no) doesn't exist.", apierr.ErrResourceDoesNotExist},

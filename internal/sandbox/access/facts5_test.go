@@ -91,9 +91,11 @@ func TestPermissions(t *testing.T) {
 		{"PATCH that takes the owner away", "PATCH permissions/jobs/5", `{"access_control_list":[{"user_name":"me@sandbox.test","permission_level":"CAN_VIEW"}]}`, `400 {"error_code":"INVALID_PARAMETER_VALUE","message":"The job must have exactly one owner."}`},
 		{"a group as owner", "PUT permissions/jobs/5", `{"access_control_list":[{"group_name":"ops","permission_level":"IS_OWNER"}]}`, `400 {"error_code":"INVALID_PARAMETER_VALUE","message":"A group cannot be the owner of object type job"}`},
 		{"nothing of that has changed", "GET permissions/jobs/5", ``, shown("/jobs/5", "job", owner+","+ops+","+jobAdmins)},
-		{"PUT replaces, the last level of a principal wins", "PUT permissions/jobs/5",
+		{
+			"PUT replaces, the last level of a principal wins", "PUT permissions/jobs/5",
 			`{"access_control_list":[{"service_principal_name":"` + sp + `","permission_level":"CAN_VIEW"},{"user_name":"me@sandbox.test","permission_level":"CAN_VIEW"},{"service_principal_name":"` + sp + `","permission_level":"CAN_MANAGE"},{"user_name":"me@sandbox.test","permission_level":"IS_OWNER"}]}`,
-			shown("/jobs/5", "job", `{"service_principal_name":"`+sp+`","display_name":"`+sp+`","all_permissions":[{"permission_level":"CAN_MANAGE","inherited":false}]},`+owner+","+jobAdmins)},
+			shown("/jobs/5", "job", `{"service_principal_name":"`+sp+`","display_name":"`+sp+`","all_permissions":[{"permission_level":"CAN_MANAGE","inherited":false}]},`+owner+","+jobAdmins),
+		},
 		{"a service principal by its name", "PATCH permissions/jobs/5", `{"access_control_list":[{"service_principal_name":"scoring","permission_level":"CAN_VIEW"}]}`, `404 {"error_code":"RESOURCE_DOES_NOT_EXIST","message":"Principal: ServicePrincipalName(scoring) does not exist"}`},
 		{"a level of another type", "PATCH permissions/jobs/5", `{"access_control_list":[{"group_name":"ops","permission_level":"CAN_READ"}]}`, `400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Permission level CAN_READ is not valid for object type job, allowed are CAN_VIEW, CAN_MANAGE_RUN, CAN_MANAGE, IS_OWNER"}`},
 		{"no level", "PATCH permissions/jobs/5", `{"access_control_list":[{"group_name":"ops"}]}`, `400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Missing required field: permission_level"}`},
@@ -103,10 +105,14 @@ func TestPermissions(t *testing.T) {
 		{"a type that is none", "GET permissions/dogs/1", ``, `404 {"error_code":"ENDPOINT_NOT_FOUND","message":"No API found for 'GET /permissions/dogs/1'"}`},
 
 		{"a folder", "PUT permissions/directories/1", `{"access_control_list":[{"group_name":"ops","permission_level":"CAN_RUN"}]}`, shown("/directories/1", "directory", `{"group_name":"ops","all_permissions":[{"permission_level":"CAN_RUN","inherited":false}]},`+dirAdmins)},
-		{"what is in it inherits", "PATCH permissions/notebooks/2", `{"access_control_list":[{"group_name":"ops","permission_level":"CAN_EDIT"}]}`,
-			shown("/notebooks/2", "notebook", `{"group_name":"ops","all_permissions":[{"permission_level":"CAN_EDIT","inherited":false},{"permission_level":"CAN_RUN","inherited":true,"inherited_from_object":["/directories/1"]}]},`+dirAdmins)},
-		{"and cannot take that back", "PUT permissions/notebooks/2", `{"access_control_list":[]}`,
-			shown("/notebooks/2", "notebook", `{"group_name":"ops","all_permissions":[{"permission_level":"CAN_RUN","inherited":true,"inherited_from_object":["/directories/1"]}]},`+dirAdmins)},
+		{
+			"what is in it inherits", "PATCH permissions/notebooks/2", `{"access_control_list":[{"group_name":"ops","permission_level":"CAN_EDIT"}]}`,
+			shown("/notebooks/2", "notebook", `{"group_name":"ops","all_permissions":[{"permission_level":"CAN_EDIT","inherited":false},{"permission_level":"CAN_RUN","inherited":true,"inherited_from_object":["/directories/1"]}]},`+dirAdmins),
+		},
+		{
+			"and cannot take that back", "PUT permissions/notebooks/2", `{"access_control_list":[]}`,
+			shown("/notebooks/2", "notebook", `{"group_name":"ops","all_permissions":[{"permission_level":"CAN_RUN","inherited":true,"inherited_from_object":["/directories/1"]}]},`+dirAdmins),
+		},
 		{"a model", "GET permissions/registered-models/ab", ``, shown("/registered-models/ab", "registered-model", `{"user_name":"me@sandbox.test","display_name":"Me","all_permissions":[{"permission_level":"CAN_MANAGE","inherited":false}]},`+fmt.Sprintf(admins, "/registered-models/root"))},
 		{"its levels", "GET permissions/registered-models/ab/permissionLevels", ``, `200 {"permission_levels":[{"description":"Can manage","permission_level":"CAN_MANAGE"},{"description":"Can manage production versions","permission_level":"CAN_MANAGE_PRODUCTION_VERSIONS"},{"description":"Can manage staging versions","permission_level":"CAN_MANAGE_STAGING_VERSIONS"},{"description":"Can edit","permission_level":"CAN_EDIT"},{"description":"Can view","permission_level":"CAN_READ"}]}`},
 		{"levels of nothing", "GET permissions/jobs/6/permissionLevels", ``, `404 {"error_code":"RESOURCE_DOES_NOT_EXIST","message":"No object of type jobs with id 6 exists."}`},
@@ -118,16 +124,24 @@ func TestRightsFromTheBeginning(t *testing.T) {
 	const jobAdmins = `{"group_name":"admins","all_permissions":[{"permission_level":"CAN_MANAGE","inherited":true,"inherited_from_object":["/jobs/"]}]}`
 	const owned = `200 {"access_control_list":[{"user_name":"%s","display_name":"%s","all_permissions":[{"permission_level":"IS_OWNER","inherited":false}]},`
 	for _, row := range []struct{ name, list, said, want string }{
-		{"beside the creator's", `[{"group_name":"ops","permission_level":"CAN_VIEW"}]`, "<nil>",
-			fmt.Sprintf(owned, me, "Me") + `{"group_name":"ops","all_permissions":[{"permission_level":"CAN_VIEW","inherited":false}]},` + jobAdmins + `],"object_id":"/jobs/5","object_type":"job"}`},
-		{"another owner", `[{"user_name":"a@b.c","permission_level":"IS_OWNER"}]`, "<nil>",
-			fmt.Sprintf(owned, "a@b.c", "a@b.c") + jobAdmins + `],"object_id":"/jobs/5","object_type":"job"}`},
+		{
+			"beside the creator's", `[{"group_name":"ops","permission_level":"CAN_VIEW"}]`, "<nil>",
+			fmt.Sprintf(owned, me, "Me") + `{"group_name":"ops","all_permissions":[{"permission_level":"CAN_VIEW","inherited":false}]},` + jobAdmins + `],"object_id":"/jobs/5","object_type":"job"}`,
+		},
+		{
+			"another owner", `[{"user_name":"a@b.c","permission_level":"IS_OWNER"}]`, "<nil>",
+			fmt.Sprintf(owned, "a@b.c", "a@b.c") + jobAdmins + `],"object_id":"/jobs/5","object_type":"job"}`,
+		},
 		{"an empty list", `[]`, "<nil>", fmt.Sprintf(owned, me, "Me") + jobAdmins + `],"object_id":"/jobs/5","object_type":"job"}`},
-		{"a level that jobs have not", `[{"group_name":"ops","permission_level":"CAN_READ"}]`,
+		{
+			"a level that jobs have not", `[{"group_name":"ops","permission_level":"CAN_READ"}]`,
 			"INVALID_PARAMETER_VALUE: Permission level CAN_READ is not valid for object type job, allowed are CAN_VIEW, CAN_MANAGE_RUN, CAN_MANAGE, IS_OWNER",
-			fmt.Sprintf(owned, me, "Me") + jobAdmins + `],"object_id":"/jobs/5","object_type":"job"}`},
-		{"no list", `{}`, "MALFORMED_REQUEST: Could not parse request object: Expected array for field access_control_list, found OBJECT",
-			fmt.Sprintf(owned, me, "Me") + jobAdmins + `],"object_id":"/jobs/5","object_type":"job"}`},
+			fmt.Sprintf(owned, me, "Me") + jobAdmins + `],"object_id":"/jobs/5","object_type":"job"}`,
+		},
+		{
+			"no list", `{}`, "MALFORMED_REQUEST: Could not parse request object: Expected array for field access_control_list, found OBJECT",
+			fmt.Sprintf(owned, me, "Me") + jobAdmins + `],"object_id":"/jobs/5","object_type":"job"}`,
+		},
 	} {
 		s, m := service(t, t.TempDir())
 		for _, id := range []string{"", "5"} {

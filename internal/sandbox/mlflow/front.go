@@ -216,7 +216,7 @@ func decode(b json.RawMessage, err error, path string, out any) error {
 }
 
 // page stands where clients say "view run at": there is no user interface, and it says where the data is.
-func (f *Front) page(w http.ResponseWriter, r *http.Request) {
+func (f *Front) page(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, "This is twin %s of a sandbox; it has no pages.\nAsk its API for %s, for instance GET /api/2.0/mlflow/runs/get?run_id=…\n", f.Workspace, r.URL.Path)
+	fmt.Fprintf(w, "This is twin %s of a sandbox; it has no pages.\nAsk its API, for instance GET /api/2.0/mlflow/runs/get?run_id=…\n", f.Workspace)
 }

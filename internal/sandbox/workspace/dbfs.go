@@ -142,10 +142,11 @@ func (t *Tree) dbfsPut(r *http.Request) (any, error) {
 }
 
 func (t *Tree) dbfsPutForm(r *http.Request) error {
-	if err := r.ParseMultipartForm(8 << 20); err != nil {
+	r.Body = http.MaxBytesReader(nil, r.Body, maxRawDBFS+1<<20)
+	if err := r.ParseMultipartForm(8 << 20); err != nil { //nolint:gosec // bounded in the line above
 		return wire.Errorf(http.StatusBadRequest, "MALFORMED_REQUEST", "Could not parse the form: %s", err)
 	}
-	defer r.MultipartForm.RemoveAll()
+	defer func() { _ = r.MultipartForm.RemoveAll() }()
 	overwrite, err := wire.Flag(r.FormValue("overwrite"), false)
 	if err != nil {
 		return err

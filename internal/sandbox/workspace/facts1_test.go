@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -166,68 +165,122 @@ func TestImportRefuses(t *testing.T) {
 		call func(c client) string
 		want string
 	}{
-		{"existing path", func(c client) string { return c.importJSON("/Shared/f.txt", "2", `,"format":"AUTO"`) },
-			`400 {"error_code":"RESOURCE_ALREADY_EXISTS","message":"Path (/Shared/f.txt) already exists. Please pass overwrite=true to overwrite it."}`},
+		{
+			"existing path", func(c client) string { return c.importJSON("/Shared/f.txt", "2", `,"format":"AUTO"`) },
+			`400 {"error_code":"RESOURCE_ALREADY_EXISTS","message":"Path (/Shared/f.txt) already exists. Please pass overwrite=true to overwrite it."}`,
+		},
 		{"existing notebook under another extension", func(c client) string {
 			return c.importJSON("/Shared/n.ipynb", `{"cells":[],"nbformat":4}`, `,"format":"AUTO"`)
 		}, `400 {"error_code":"RESOURCE_ALREADY_EXISTS","message":"Path (/Shared/n) already exists. Please pass overwrite=true to overwrite it."}`},
-		{"overwriting a notebook with a file by AUTO", func(c client) string { return c.importJSON("/Shared/n", "2", `,"format":"AUTO","overwrite":true`) },
-			`400 {"error_code":"RESOURCE_ALREADY_EXISTS","message":"Node named 'n' already exists"}`},
+		{
+			"overwriting a notebook with a file by AUTO", func(c client) string { return c.importJSON("/Shared/n", "2", `,"format":"AUTO","overwrite":true`) },
+			`400 {"error_code":"RESOURCE_ALREADY_EXISTS","message":"Node named 'n' already exists"}`,
+		},
 		{"overwriting a file with a notebook by SOURCE", func(c client) string {
 			return c.importJSON("/Shared/f.txt", "2", `,"language":"PYTHON","overwrite":true`)
 		}, `400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Requested node type [NOTEBOOK] is different from the existing node type [FILE]"}`},
-		{"import-file on a FILE", func(c client) string { return c.importFile("/Shared/f.txt", "2") },
-			`409 {"message":"File already exists at path /Shared/f.txt"}`},
-		{"import-file on a NOTEBOOK", func(c client) string { return c.importFile("/Shared/n.py", pyNotebook) },
-			`400 {"error_code":"","message":"Path (/Shared/n) already exists."}`},
-		{"import-file over another type", func(c client) string { return c.importFile("/Shared/n", "2", "?overwrite=true") },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"type mismatch (asked: FILE, actual: NOTEBOOK)"}`},
-		{"missing parent", func(c client) string { return c.importJSON("/Shared/no/f.txt", "2", `,"format":"AUTO"`) },
-			`404 {"error_code":"RESOURCE_DOES_NOT_EXIST","message":"The parent folder (/Shared/no) does not exist."}`},
-		{"import-file with a missing parent", func(c client) string { return c.importFile("/Shared/no/f.txt", "2") },
-			`404 {"error_code":"RESOURCE_DOES_NOT_EXIST","message":"The parent folder (/Shared/no) does not exist."}`},
-		{"parent is a file", func(c client) string { return c.importFile("/Shared/f.txt/g", "2") },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"The parent (/Shared/f.txt) of path (/Shared/f.txt/g) is not a folder."}`},
-		{"empty content as JSON", func(c client) string { return c.post("workspace/import", `{"path":"/Shared/e","format":"AUTO"}`) },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"No input data source provided"}`},
-		{"SOURCE without language", func(c client) string { return c.importJSON("/Shared/x", "1", ``) },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Language must be one of PYTHON, SQL, SCALA, R for a SOURCE import, got ''"}`},
-		{"formats are case sensitive", func(c client) string { return c.importJSON("/Shared/x", "1", `,"format":"auto"`) },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Unknown import format: auto"}`},
-		{"DBC with overwrite", func(c client) string { return c.importJSON("/Shared/x", "1", `,"format":"DBC","overwrite":true`) },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Overwrite is not supported for format DBC"}`},
-		{"DBC", func(c client) string { return c.importJSON("/Shared/x", "1", `,"format":"DBC"`) },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Import format DBC is not supported by the sandbox"}`},
-		{"HTML", func(c client) string { return c.importJSON("/Shared/x", "1", `,"format":"HTML"`) },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Import format HTML is not supported by the sandbox"}`},
-		{"R_MARKDOWN", func(c client) string { return c.importJSON("/Shared/x", "1", `,"format":"R_MARKDOWN"`) },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Import format R_MARKDOWN is not supported by the sandbox"}`},
-		{"the root", func(c client) string { return c.importJSON("/", "1", `,"format":"AUTO","overwrite":true`) },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Path (/) has no name"}`},
-		{"a folder", func(c client) string { return c.importJSON("/Shared", "1", `,"format":"AUTO","overwrite":true`) },
-			`400 {"error_code":"RESOURCE_ALREADY_EXISTS","message":"Node named 'Shared' already exists"}`},
-		{"import-file over a folder", func(c client) string { return c.importFile("/Shared", "1", "?overwrite=true") },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"type mismatch (asked: FILE, actual: DIRECTORY)"}`},
-		{"overwrite that is neither", func(c client) string { return c.importFile("/Shared/x", "1", "?overwrite=maybe") },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"expected true or false, got \"maybe\""}`},
-		{"JUPYTER that is none", func(c client) string { return c.importJSON("/Shared/x", "{}", `,"format":"JUPYTER"`) },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"The content of /Shared/x is not a Jupyter notebook: it has no cells or no nbformat"}`},
-		{"more than 10 MB as JSON", func(c client) string { return c.importJSON("/Shared/x", big, `,"format":"AUTO"`) },
-			`400 {"error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED","message":"File size imported is (10485761 bytes), exceeded max size (10485760 bytes)"}`},
-		{"a notebook of more than 10 MB by import-file", func(c client) string { return c.importFile("/Shared/x.py", pyNotebook+big) },
-			`400 {"error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED","message":"File size imported is (10485799 bytes), exceeded max size (10485760 bytes)"}`},
-		{"relative path", func(c client) string { return c.importJSON("Shared/x", "1", `,"format":"AUTO"`) },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Path (Shared/x) doesn't start with '/'"}`},
-		{"a path that climbs", func(c client) string { return c.importJSON("/Shared/../../x", "1", `,"format":"AUTO"`) },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Path (/Shared/../../x) contains an invalid name: .."}`},
-		{"no path", func(c client) string { return c.post("workspace/import", `{"content":"MQ=="}`) },
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Missing required field: path"}`},
-		{"not base64", func(c client) string {
-			return c.post("workspace/import", `{"path":"/Shared/x","content":"%%","format":"AUTO"}`)
+		{
+			"import-file on a FILE", func(c client) string { return c.importFile("/Shared/f.txt", "2") },
+			`409 {"message":"File already exists at path /Shared/f.txt"}`,
 		},
-			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"The content of /Shared/x is not valid base64: illegal base64 data at input byte 0"}`},
-		{"wrong verb", func(c client) string { return c.get("workspace/import") },
-			`404 {"error_code":"ENDPOINT_NOT_FOUND","message":"No API found for 'GET /workspace/import'"}`},
+		{
+			"import-file on a NOTEBOOK", func(c client) string { return c.importFile("/Shared/n.py", pyNotebook) },
+			`400 {"error_code":"","message":"Path (/Shared/n) already exists."}`,
+		},
+		{
+			"import-file over another type", func(c client) string { return c.importFile("/Shared/n", "2", "?overwrite=true") },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"type mismatch (asked: FILE, actual: NOTEBOOK)"}`,
+		},
+		{
+			"missing parent", func(c client) string { return c.importJSON("/Shared/no/f.txt", "2", `,"format":"AUTO"`) },
+			`404 {"error_code":"RESOURCE_DOES_NOT_EXIST","message":"The parent folder (/Shared/no) does not exist."}`,
+		},
+		{
+			"import-file with a missing parent", func(c client) string { return c.importFile("/Shared/no/f.txt", "2") },
+			`404 {"error_code":"RESOURCE_DOES_NOT_EXIST","message":"The parent folder (/Shared/no) does not exist."}`,
+		},
+		{
+			"parent is a file", func(c client) string { return c.importFile("/Shared/f.txt/g", "2") },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"The parent (/Shared/f.txt) of path (/Shared/f.txt/g) is not a folder."}`,
+		},
+		{
+			"empty content as JSON", func(c client) string { return c.post("workspace/import", `{"path":"/Shared/e","format":"AUTO"}`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"No input data source provided"}`,
+		},
+		{
+			"SOURCE without language", func(c client) string { return c.importJSON("/Shared/x", "1", ``) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Language must be one of PYTHON, SQL, SCALA, R for a SOURCE import, got ''"}`,
+		},
+		{
+			"formats are case sensitive", func(c client) string { return c.importJSON("/Shared/x", "1", `,"format":"auto"`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Unknown import format: auto"}`,
+		},
+		{
+			"DBC with overwrite", func(c client) string { return c.importJSON("/Shared/x", "1", `,"format":"DBC","overwrite":true`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Overwrite is not supported for format DBC"}`,
+		},
+		{
+			"DBC", func(c client) string { return c.importJSON("/Shared/x", "1", `,"format":"DBC"`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Import format DBC is not supported by the sandbox"}`,
+		},
+		{
+			"HTML", func(c client) string { return c.importJSON("/Shared/x", "1", `,"format":"HTML"`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Import format HTML is not supported by the sandbox"}`,
+		},
+		{
+			"R_MARKDOWN", func(c client) string { return c.importJSON("/Shared/x", "1", `,"format":"R_MARKDOWN"`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Import format R_MARKDOWN is not supported by the sandbox"}`,
+		},
+		{
+			"the root", func(c client) string { return c.importJSON("/", "1", `,"format":"AUTO","overwrite":true`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Path (/) has no name"}`,
+		},
+		{
+			"a folder", func(c client) string { return c.importJSON("/Shared", "1", `,"format":"AUTO","overwrite":true`) },
+			`400 {"error_code":"RESOURCE_ALREADY_EXISTS","message":"Node named 'Shared' already exists"}`,
+		},
+		{
+			"import-file over a folder", func(c client) string { return c.importFile("/Shared", "1", "?overwrite=true") },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"type mismatch (asked: FILE, actual: DIRECTORY)"}`,
+		},
+		{
+			"overwrite that is neither", func(c client) string { return c.importFile("/Shared/x", "1", "?overwrite=maybe") },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"expected true or false, got \"maybe\""}`,
+		},
+		{
+			"JUPYTER that is none", func(c client) string { return c.importJSON("/Shared/x", "{}", `,"format":"JUPYTER"`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"The content of /Shared/x is not a Jupyter notebook: it has no cells or no nbformat"}`,
+		},
+		{
+			"more than 10 MB as JSON", func(c client) string { return c.importJSON("/Shared/x", big, `,"format":"AUTO"`) },
+			`400 {"error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED","message":"File size imported is (10485761 bytes), exceeded max size (10485760 bytes)"}`,
+		},
+		{
+			"a notebook of more than 10 MB by import-file", func(c client) string { return c.importFile("/Shared/x.py", pyNotebook+big) },
+			`400 {"error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED","message":"File size imported is (10485799 bytes), exceeded max size (10485760 bytes)"}`,
+		},
+		{
+			"relative path", func(c client) string { return c.importJSON("Shared/x", "1", `,"format":"AUTO"`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Path (Shared/x) doesn't start with '/'"}`,
+		},
+		{
+			"a path that climbs", func(c client) string { return c.importJSON("/Shared/../../x", "1", `,"format":"AUTO"`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Path (/Shared/../../x) contains an invalid name: .."}`,
+		},
+		{
+			"no path", func(c client) string { return c.post("workspace/import", `{"content":"MQ=="}`) },
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Missing required field: path"}`,
+		},
+		{
+			"not base64", func(c client) string {
+				return c.post("workspace/import", `{"path":"/Shared/x","content":"%%","format":"AUTO"}`)
+			},
+			`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"The content of /Shared/x is not valid base64: illegal base64 data at input byte 0"}`,
+		},
+		{
+			"wrong verb", func(c client) string { return c.get("workspace/import") },
+			`404 {"error_code":"ENDPOINT_NOT_FOUND","message":"No API found for 'GET /workspace/import'"}`,
+		},
 		{"a form without content", func(c client) string {
 			var b bytes.Buffer
 			form := multipart.NewWriter(&b)
@@ -260,66 +313,6 @@ func TestWrongTypesAreMalformed(t *testing.T) {
 	} {
 		want(t, body, c.post("workspace/import", body), fmt.Sprintf(`400 {"error_code":"MALFORMED_REQUEST","message":%q}`, message))
 	}
-}
-
-func TestUploadTakesWhatJSONCannot(t *testing.T) {
-	t.Parallel()
-	c := open(t, t.TempDir())
-	want(t, "empty file", c.upload(map[string]string{"path": "/Shared/empty", "format": "AUTO"}, ""), `200 {}`)
-	want(t, "its content", c.get("workspace/export?path=/Shared/empty&direct_download=true"), `200`)
-	want(t, "again", c.upload(map[string]string{"path": "/Shared/empty", "format": "AUTO"}, "1"),
-		`400 {"error_code":"RESOURCE_ALREADY_EXISTS","message":"Path (/Shared/empty) already exists. Please pass overwrite=true to overwrite it."}`)
-	want(t, "overwritten", c.upload(map[string]string{"path": "/Shared/empty", "format": "AUTO", "overwrite": "true"}, strings.Repeat("y", 11<<20)), `200 {}`)
-	want(t, "more than can be exported as JSON", c.get("workspace/export?path=/Shared/empty"),
-		`400 {"error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED","message":"File size exported is (11534336 bytes), exceeded max size (10485760 bytes)"}`)
-	want(t, "or read", c.get("workspace/export?path=/Shared/empty&direct_download=true"),
-		`400 {"error_code":"MAX_READ_SIZE_EXCEEDED","message":"File size exported is (11534336 bytes), exceeded max size (10485760 bytes)"}`)
-}
-
-// endless is a body that must not be read.
-type endless struct{ t *testing.T }
-
-func (e endless) Read([]byte) (int, error) {
-	e.t.Error("a body was sent that nobody asked for")
-	return 0, io.ErrUnexpectedEOF
-}
-
-func TestABodyThatAnnouncesTooMuchIsNotAskedFor(t *testing.T) {
-	t.Parallel()
-	c := open(t, t.TempDir())
-	for target, row := range map[string]struct {
-		length int64
-		want   string
-	}{
-		"/api/2.0/workspace-files/import-file/Shared%2Fx": {200<<20 + 1, `400 {"error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED","message":"File size imported is (209715201 bytes), exceeded max size (209715200 bytes)"}`},
-		"/api/2.0/workspace/import":                       {20<<20 + 4, `400 {"error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED","message":"File size imported is (15728643 bytes), exceeded max size (10485760 bytes)"}`},
-	} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url+target, endless{t})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.ContentLength = row.length
-		r.Header.Set("Expect", "100-continue")
-		resp, err := (&http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Minute}}).Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := io.ReadAll(resp.Body)
-		if err := errors.Join(err, resp.Body.Close()); err != nil {
-			t.Fatal(err)
-		}
-		want(t, target, strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, b)), row.want)
-	}
-}
-
-func TestANotebookOfExactlyTheLimit(t *testing.T) {
-	t.Parallel()
-	c := open(t, t.TempDir())
-	content := pyNotebook + strings.Repeat("#", 10<<20-len(pyNotebook))
-	want(t, "import", c.importJSON("/Shared/n", content, `,"language":"PYTHON"`), `200 {}`)
-	want(t, "import-file", c.importFile("/Shared/n.py", content, "?overwrite=true"), `200 {}`)
-	got := c.get("workspace/export?path=/Shared/n&direct_download=true")
-	want(t, "export", fmt.Sprint(len(got), strings.HasPrefix(got, "200 "+pyNotebook)), fmt.Sprint(10<<20+len("200 "), true))
 }
 
 func TestStatusShowsSizeAndTimesOfFilesOnly(t *testing.T) {
@@ -454,32 +447,5 @@ func TestOneOfFiftyCreateOnlyWritersWins(t *testing.T) {
 			}
 			want(t, "content", c.get("workspace/export?path=/Shared/entry&direct_download=true"), fmt.Sprintf("200 %d", winner))
 		})
-	}
-}
-
-func TestTheTreeOutlivesItsServer(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	first := open(t, dir)
-	want(t, "notebook", first.importFile("/Shared/n.sql", "-- Databricks notebook source\nSELECT 1"), `200 {}`)
-	want(t, "file", first.importFile("/Shared/gone", "1"), `200 {}`)
-	want(t, "delete", first.post("workspace/delete", `{"path":"/Shared/gone"}`), `200 {}`)
-	before, err := first.tree.Stat("/Shared/n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	second := open(t, dir) // the first was never closed: a kill
-	after, err := second.tree.Stat("/Shared/n")
-	if diff := cmp.Diff(before, after); diff != "" || err != nil {
-		t.Errorf("%v (-before +after):\n%s", err, diff)
-	}
-	want(t, "deleted", second.typeAt("/Shared/gone"), "RESOURCE_DOES_NOT_EXIST: Path (/Shared/gone) doesn't exist.")
-	want(t, "a new id", second.importFile("/Shared/new", "1"), `200 {}`)
-	if o, err := second.tree.Stat("/Shared/new"); err != nil || o.ID <= before.ID+1 {
-		t.Errorf("id %d given again: %v", o.ID, err)
-	}
-	n, err := second.tree.Notebook("/Workspace/Shared/n")
-	if diff := cmp.Diff(workspace.Notebook{Path: "/Shared/n", Language: "SQL", Format: "SOURCE", Content: []byte("-- Databricks notebook source\nSELECT 1")}, n); diff != "" || err != nil {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

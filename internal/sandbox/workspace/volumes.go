@@ -3,7 +3,6 @@ package workspace
 import (
 	"encoding/base64"
 	"errors"
-	"io/fs"
 	"net/http"
 	"path"
 	"strings"
@@ -134,16 +133,15 @@ func (t *Tree) volumeMkdirs(w http.ResponseWriter, _ *http.Request, p string) er
 	return nil
 }
 
-func (t *Tree) folder(p string) (fs.FileInfo, error) {
-	info := t.volumes.stat(p)
-	if info == nil || !info.IsDir() {
-		return nil, folderAbsent()
+func (t *Tree) folder(p string) error {
+	if info := t.volumes.stat(p); info == nil || !info.IsDir() {
+		return folderAbsent()
 	}
-	return info, nil
+	return nil
 }
 
 func (t *Tree) volumeHeadFolder(w http.ResponseWriter, _ *http.Request, p string) error {
-	if _, err := t.folder(p); err != nil {
+	if err := t.folder(p); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusOK)
@@ -151,7 +149,7 @@ func (t *Tree) volumeHeadFolder(w http.ResponseWriter, _ *http.Request, p string
 }
 
 func (t *Tree) volumeDeleteFolder(w http.ResponseWriter, _ *http.Request, p string) error {
-	if _, err := t.folder(p); err != nil {
+	if err := t.folder(p); err != nil {
 		return err
 	}
 	if held, err := t.volumes.list(p); err != nil || len(held) > 0 {
@@ -175,7 +173,7 @@ type entry struct {
 
 // volumeList pages by name: a token holds the last name given.
 func (t *Tree) volumeList(w http.ResponseWriter, r *http.Request, p string) error {
-	if _, err := t.folder(p); err != nil {
+	if err := t.folder(p); err != nil {
 		return err
 	}
 	q := r.URL.Query()
