@@ -197,3 +197,35 @@ func TestACrashInTheMiddle(t *testing.T) {
 		})
 	}
 }
+
+// TestOldReads lets reads of pointers and of the ledger be old for a while: it changes nothing.
+func TestOldReads(t *testing.T) {
+	t.Parallel()
+	for what, at := range map[string]struct{ twin, path string }{
+		"the job":     {"prod", "/api/2.2/jobs/get"},
+		"the version": {"registry", "/api/2.0/mlflow/model-versions/get"},
+		"the ledger":  {"prod", "/api/2.0/workspace/export"},
+		"its listing": {"prod", "/api/2.0/workspace/list"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.promoted(b.build("1.0.0", b.register(), alone), "prod")
+			name := b.build("1.1.0", b.register(), alone)
+			for skip := range 3 {
+				old := sandbox.Fault{Method: http.MethodGet, Path: at.path, Action: sandbox.FaultStale, Skip: 4 * skip, Times: 3}
+				if err := b.twins.Twin(at.twin).Fault(old); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := b.promote("ci", name, "prod"); err != nil {
+				t.Fatalf("%v\n%s", err, b.story())
+			}
+			b.twins.Twin(at.twin).ClearFaults()
+			if s := b.state("prod"); s.Champion.Release.Name != name || !s.IsProven() || len(b.drift("prod")) > 0 {
+				t.Errorf("the champion is %+v, drift %v", s.Champion, b.drift("prod"))
+			}
+			b.intact("prod")
+		})
+	}
+}
