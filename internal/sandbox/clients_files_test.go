@@ -47,7 +47,6 @@ func TestGoSDKDBFS(t *testing.T) {
 	}
 	f.refused(
 		refusal{"put on what is there", put(files.Put{Path: "/mnt/limit", Contents: encoded("1")}), exists + "/mnt/limit.", apierr.ErrResourceAlreadyExists},
-		refusal{"put of more than 1 MB", put(files.Put{Path: "/mnt/x", Contents: encoded(block + "x")}), "400 MAX_BLOCK_SIZE_EXCEEDED The block of 1048577 bytes is larger than the maximum of 1048576 bytes.", apierr.ErrBadRequest},
 		refusal{"put without a path", put(files.Put{Contents: encoded("1")}), "400 INVALID_PARAMETER_VALUE Missing required field: path", apierr.ErrInvalidParameterValue},
 		refusal{"a block of more than 1 MB", func(ctx context.Context) error {
 			made, err := d.Create(ctx, files.Create{Path: "/mnt/stream"})

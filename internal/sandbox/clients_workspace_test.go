@@ -92,10 +92,6 @@ func TestGoSDKWorkspaceFilesRefused(t *testing.T) {
 			"400 INVALID_PARAMETER_VALUE Overwrite is not supported for format DBC", apierr.ErrInvalidParameterValue,
 		},
 		refusal{
-			"more than 10 MB as JSON", put(workspace.Import{Path: "/Shared/x", Format: auto, Content: encoded(strings.Repeat("x", 10<<20+1))}),
-			"400 MAX_NOTEBOOK_SIZE_EXCEEDED File size imported is (10485761 bytes), exceeded max size (10485760 bytes)", apierr.ErrBadRequest,
-		},
-		refusal{
 			"mkdirs over a file", func(ctx context.Context) error { return w.MkdirsByPath(ctx, "/Shared/f.txt/x") },
 			"400 RESOURCE_ALREADY_EXISTS /Shared/f.txtalready exists and it is not a folder", apierr.ErrResourceAlreadyExists,
 		},
