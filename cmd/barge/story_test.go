@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -52,6 +53,12 @@ func TestStory(t *testing.T) {
 	t.Run("act 4: the release folders are as they were", func(t *testing.T) { same(t, s.releaseFolders(t), folders) })
 	t.Run("act 4: slots, status and the bar", s.tookBack)
 	t.Run("act 4: the schedule scores with the old release", s.scheduled("1", "1.0.0"))
+
+	t.Run("nothing was waited for in vain", func(t *testing.T) {
+		if strings.Contains(s.err.String(), "no answer while setting") {
+			t.Errorf("a call was taken for unanswered:\n%s", s.err.String())
+		}
+	})
 
 	t.Run("shuffled labels fail the gate", s.shuffled)
 	t.Run("Python's own client sees the registry", s.seenByPython)
@@ -107,9 +114,11 @@ func (s *tale) lines(t *testing.T, all []line) {
 	for _, l := range all {
 		p := played{line: l, before: s.asked()}
 		out, errOut := s.out.Len(), s.err.Len()
+		began := time.Now()
 		if err := s.play(t.Context(), l); err != nil {
 			t.Fatal(err)
 		}
+		t.Logf("%5.1f s  %s", time.Since(began).Seconds(), l.typed)
 		p.out, p.err, p.after = s.out.String()[out:], s.err.String()[errOut:], s.asked()
 		s.played = append(s.played, p)
 	}
