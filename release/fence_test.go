@@ -92,7 +92,8 @@ func TestAPointerMovedByHand(t *testing.T) {
 	second := b.build("1.1.0", b.register(), alone)
 	err := b.meanwhile(second, "prod", func() {
 		b.api("prod", http.MethodPost, "/api/2.2/jobs/update", map[string]any{"job_id": job, "new_settings": map[string]any{
-			"schedule": map[string]any{"quartz_cron_expression": "0 0 5 * * ?", "timezone_id": "UTC", "pause_status": "UNPAUSED"}}}, nil)
+			"schedule": map[string]any{"quartz_cron_expression": "0 0 5 * * ?", "timezone_id": "UTC", "pause_status": "UNPAUSED"},
+		}}, nil)
 	})
 	if !errors.Is(err, release.ErrRolledBack) || !strings.Contains(err.Error(), "job:nightly: a pointer was changed by somebody else") {
 		t.Errorf("%v", err)

@@ -144,13 +144,17 @@ func (p *place) firstScoring(ctx context.Context, s ledger.State, e *environment
 	for attempt := first; ; attempt++ {
 		run, err := p.startScoring(ctx, s, score, attempt)
 		if err != nil {
-			return ScoreResult{}, &Stop{Why: ErrInconclusive, Err: err, Next: "barge promote --to " + p.name + " judges again",
-				Message: fmt.Sprintf("%s is live in %s, and its first scoring could not be started", s.Champion.Release, p.name)}
+			return ScoreResult{}, &Stop{
+				Why: ErrInconclusive, Err: err, Next: "barge promote --to " + p.name + " judges again",
+				Message: fmt.Sprintf("%s is live in %s, and its first scoring could not be started", s.Champion.Release, p.name),
+			}
 		}
 		result, err := p.weighScoring(ctx, s, e, score, run)
 		if err != nil && ctx.Err() == nil {
-			return result, &Stop{Why: ErrInconclusive, Err: err, Next: "barge resume --env " + p.name + " judges it",
-				Message: fmt.Sprintf("%s is live in %s and not proven", s.Champion.Release, p.name)}
+			return result, &Stop{
+				Why: ErrInconclusive, Err: err, Next: "barge resume --env " + p.name + " judges it",
+				Message: fmt.Sprintf("%s is live in %s and not proven", s.Champion.Release, p.name),
+			}
 		}
 		if err != nil || result.Outcome != gates.Errored {
 			return result, err

@@ -81,7 +81,7 @@ func (w *World) Promote(ctx context.Context, r Request) (*Promoted, error) {
 	if err := before.refuse(s, false); err != nil {
 		return nil, err
 	}
-	if err := p.ready(ctx, c, plan, s); err != nil {
+	if err := p.ready(ctx, plan, s); err != nil {
 		return nil, err
 	}
 	if done.Gates, err = p.prepare(ctx, c, plan, s, r); err != nil {

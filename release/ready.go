@@ -11,7 +11,7 @@ import (
 
 // ready makes sure, before anything is live, that the release can be switched to and back from: its registered models
 // are this project's, operators have their rights on models and jobs, and what runs now could be returned to.
-func (p *place) ready(ctx context.Context, c *candidate, plan *prepared, s ledger.State) error {
+func (p *place) ready(ctx context.Context, plan *prepared, s ledger.State) error {
 	operators := plan.environment.Operators
 	for _, at := range plan.Pointers {
 		switch {

@@ -268,7 +268,8 @@ func TestDriftIsMended(t *testing.T) {
 		"another version": func() { b.stage("1", "Archived") },
 		"a paused schedule": func() {
 			b.api("prod", http.MethodPost, "/api/2.2/jobs/update", map[string]any{"job_id": job, "new_settings": map[string]any{
-				"schedule": map[string]any{"quartz_cron_expression": "0 0 2 * * ?", "timezone_id": "UTC", "pause_status": "PAUSED"}}}, nil)
+				"schedule": map[string]any{"quartz_cron_expression": "0 0 2 * * ?", "timezone_id": "UTC", "pause_status": "PAUSED"},
+			}}, nil)
 		},
 		"a job that is gone": func() { b.api("prod", http.MethodPost, "/api/2.2/jobs/delete", map[string]any{"job_id": job}, nil) },
 	} {

@@ -140,7 +140,9 @@ func TestJobDrift(t *testing.T) {
 	}
 }
 
-func task(settings map[string]any) map[string]any { return settings["tasks"].([]any)[0].(map[string]any) }
+func task(settings map[string]any) map[string]any {
+	return settings["tasks"].([]any)[0].(map[string]any)
+}
 
 // TestJobsOfOneTag makes the job when an answer is lost, and finds it when asked again: there is one, and no spare.
 func TestJobsOfOneTag(t *testing.T) {

@@ -25,7 +25,7 @@ func (s *State) mayBegin(e Entry, b Begun) error {
 	case TurnBack:
 		return s.mayTurnBack(b)
 	}
-	return s.mayGoOn(e, b)
+	return s.mayGoOn(b)
 }
 
 // mayFollow checks a Begun against what is in flight, and a decision against the decision it was made against.
@@ -138,7 +138,7 @@ func (s *State) mayTurnBack(b Begun) error {
 }
 
 // mayGoOn checks that who goes on follows the recorded plan.
-func (s *State) mayGoOn(e Entry, b Begun) error {
+func (s *State) mayGoOn(b Begun) error {
 	f := s.Flight
 	if b.Release.Artifact != f.Release.Artifact || b.Plan != f.Plan || !maps.Equal(b.To, f.To) || !sameSet(b.Back, f.Back) {
 		return fmt.Errorf("it does not go on with the plan of Begun %d", f.Seq)

@@ -278,7 +278,10 @@ func TestFoldKeepsWhatItWasGiven(t *testing.T) {
 	for _, b := range []ledger.Body{
 		st.plan("1.1.0", ledger.Values{job: value(t, "j"), "job:new": ledger.Off}),
 		ledger.Evidence{Token: "t", Gate: "g", Artifact: "sha256:1.0.0", Outcome: "passed"},
-		ledger.Barred{Bar: ledger.Bar{Artifact: "x"}}, st.rollback(""), ledger.Approved{Plan: "p"}, ledger.Waived{What: "gate:g"},
+		ledger.Barred{Bar: ledger.Bar{Artifact: "x"}},
+		st.rollback(""),
+		ledger.Approved{Plan: "p"},
+		ledger.Waived{What: "gate:g"},
 	} {
 		if _, err := st.try(alice, b); err != nil {
 			t.Fatal(err)
