@@ -14,10 +14,29 @@ import (
 // makeJob gives a score without a job one.
 func (o *owner) makeJob(ctx context.Context, p effects.Pointer) error {
 	job, ok := p.(*effects.Job)
-	if !ok || job.Number() != 0 || o.want(job) == ledger.Off || o.want(job) == ledger.Absent {
+	if !ok || o.want(job) == ledger.Off || o.want(job) == ledger.Absent {
 		return nil
 	}
-	return o.newJob(ctx, job)
+	if job.Number() == 0 {
+		return o.newJob(ctx, job)
+	}
+	if f := o.state.Flight; f.Kind != ledger.Start || f.Seq == f.First {
+		return nil
+	}
+	// Who went before may have died between the entry of the job and its rights.
+	if err := o.grantJob(ctx, job.Number()); !notFound(err) {
+		return err
+	}
+	return nil
+}
+
+// grantJob gives operators their right on a job before it is active: without it a rollback would not work for them.
+func (o *owner) grantJob(ctx context.Context, number int64) error {
+	e := o.Project.Environment(o.name)
+	if e == nil {
+		return nil
+	}
+	return o.site.GrantJob(ctx, number, e.Operators)
 }
 
 // newJob finds or makes the job of a score, and records its id before it is ever active.
@@ -33,10 +52,7 @@ func (o *owner) newJob(ctx context.Context, job *effects.Job) error {
 		return err
 	}
 	job.Use(number)
-	if e := o.Project.Environment(o.name); e != nil {
-		return o.site.GrantJob(ctx, number, e.Operators)
-	}
-	return nil
+	return o.grantJob(ctx, number)
 }
 
 // renewed makes sure that the right to set pointers has not run out.
