@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -263,4 +264,7 @@ func (y *yard) down(t *testing.T) {
 		t.Fatal(err)
 	}
 	y.bench.sandbox = nil
+	// A process that is being forked has the folder's lock, too, until it is the command that it shall be.
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
 }
