@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -40,11 +41,29 @@ func (s *tale) shuffled(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.lines(t, []line{
-		{typed: "git commit -qam 'Labels that say nothing'"}, {typed: "git tag v1.3.0"},
-		{typed: "barge train"}, {typed: "barge build"}, {typed: "barge gate 1.3.0 --env test", exit: 3},
+		{typed: "git commit -qam 'Labels that say nothing'"},
+		{typed: "git tag v1.3.0"},
+		{typed: "barge train"},
+		{typed: "barge build"},
+		{typed: "barge gate 1.3.0 --env test", exit: 3},
 		{typed: "git checkout -q main"},
 	})
 	same(t, s.status(t, "test").Release.Name, "1.2.0")
+}
+
+// another is what the demo's last sentence proposes: a release without a tag.
+func (s *tale) another(t *testing.T) {
+	s.lines(t, []line{
+		{typed: "edit barge.hcl c '\"0.5\"'"},
+		{typed: "git commit -qam 'Regularise more'"},
+		{typed: "barge train"},
+		{typed: "barge build"},
+		{typed: "barge promote --to test"},
+	})
+	if name := s.status(t, "test").Release.Name; !regexp.MustCompile(`^g[0-9a-f]{12}$`).MatchString(name) {
+		t.Errorf("the champion of test is %s", name)
+	}
+	same(t, s.status(t, "prod").Release.Name, "1.0.0")
 }
 
 //go:embed testdata/registry_client.py

@@ -63,6 +63,7 @@ func TestStory(t *testing.T) {
 	t.Run("shuffled labels fail the gate", s.shuffled)
 	t.Run("Python's own client sees the registry", s.seenByPython)
 	t.Run("a notebook is told nothing of the MLflow server", s.notebookEnvironment)
+	t.Run("another release, as the demo proposes", s.another)
 	t.Run("the commands to try next", s.whatNext)
 	t.Run("no secret on screen or on disk", s.noSecrets)
 }
