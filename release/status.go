@@ -170,6 +170,19 @@ func (w *World) History(ctx context.Context, environment string) ([]Event, error
 	return events, nil
 }
 
+// goingOn says in words why somebody goes on with what is in flight.
+var goingOn = map[ledger.Why]string{
+	ledger.TakeOver: "taking over", ledger.Renew: "still switching to", ledger.Made: "a job was found or made for",
+}
+
+// barring names what a rollback bars, with its reason.
+func barring(bars []ledger.Bar) string {
+	if len(bars) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s is barred: %s", bars[0].Name, bars[0].Reason)
+}
+
 // describe says in words what an entry says.
 func describe(e ledger.Entry) (what, release string) {
 	switch b := e.Body.(type) {
@@ -184,13 +197,13 @@ func describe(e ledger.Entry) (what, release string) {
 		case ledger.Start:
 			return fmt.Sprintf("promoting %s", b.Release), b.Release.Name
 		case ledger.Rollback:
-			return fmt.Sprintf("rolling back to %s", b.Release), b.Release.Name
+			return fmt.Sprintf("rolling back to %s%s", b.Release, barring(b.Bars)), b.Release.Name
 		case ledger.TurnBack:
 			return fmt.Sprintf("turning back to %s", b.Release), b.Release.Name
 		case ledger.Mend:
 			return fmt.Sprintf("mending %s", b.Release), b.Release.Name
 		}
-		return fmt.Sprintf("going on with %s (%s)", b.Release, b.Why), b.Release.Name
+		return fmt.Sprintf("%s %s", goingOn[b.Why], b.Release), b.Release.Name
 	case ledger.Left:
 		return "left: " + b.Reason, ""
 	case ledger.Evidence:
