@@ -15,7 +15,7 @@ import (
 var everyFault = flag.Bool("faults", false, "let every call go wrong once in every way, not a sample of them")
 
 // faultSample is how many faults lie between two that are tried without -faults.
-const faultSample = 83
+const faultSample = 149
 
 // faults are the ways in which a service answers otherwise than it should, once.
 var faultKinds = []struct {
@@ -38,18 +38,13 @@ var faultKinds = []struct {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	tried, good := make([]int, len(scenarios)), make([]int, len(scenarios))
-	t.Run("scenarios", func(t *testing.T) {
-		for i, sc := range scenarios {
-			if sc.name == "a rollback" { // to a name: asked for once more it is done
-				sc.command = words("rollback 1.0.0 --env prod")
-			}
-			t.Run(sc.name, func(t *testing.T) {
-				t.Parallel()
-				y := openYard(t)
-				y.terms = "5s,400ms,6s,800ms"
-				tried[i], good[i] = y.faults(t, sc)
-			})
+	inYards(t, *everyFault, func(t *testing.T, y *yard, i int) {
+		sc := scenarios[i]
+		if sc.name == "a rollback" { // to a name: asked for once more it is done
+			sc.command = words("rollback 1.0.0 --env prod")
 		}
+		y.terms = "5s,400ms,6s,800ms"
+		tried[i], good[i] = y.faults(t, sc)
 	})
 	sum, harmless := 0, 0
 	for i := range scenarios {
