@@ -19,7 +19,7 @@ var DefaultTerms = Terms{L: 30 * time.Second, D: 20 * time.Second, TTL: 60 * tim
 // Check refuses terms under which a late Set of an old owner could meet a new one.
 func (t Terms) Check() error {
 	if t.L <= 0 || t.D <= 0 || t.L+t.D > t.TTL/10*9 {
-		return fmt.Errorf("terms: L %s and D %s together must stay below nine tenths of TTL %s", t.L, t.D, t.TTL)
+		return fmt.Errorf("L %s and D %s together must stay below nine tenths of TTL %s", t.L, t.D, t.TTL) //nolint:staticcheck // L is a name
 	}
 	return nil
 }
