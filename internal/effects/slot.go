@@ -160,10 +160,11 @@ func (s *Slot) Set(ctx context.Context, want ledger.Value, right Right) error {
 			return err
 		}
 	}
-	if err := s.restoreUpstream(ctx, right); err != nil {
+	if err := s.sweep(ctx, version, s.memory.Out, right); err != nil {
 		return err
 	}
-	return s.sweep(ctx, version, s.memory.Out, right)
+	// Last, since it reads again what was swept: of two reads one may be old.
+	return s.restoreUpstream(ctx, right)
 }
 
 func (s *Slot) tag(ctx context.Context, version string, right Right) error {

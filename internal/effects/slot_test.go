@@ -3,6 +3,7 @@ package effects_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/bargeml/barge/internal/effects"
 	"github.com/bargeml/barge/internal/ledger"
+	"github.com/bargeml/barge/internal/sandbox"
 )
 
 // stages puts versions into stages, "1 None, 2 Staging".
@@ -191,5 +193,34 @@ func TestSlotAsksBeforeEachCall(t *testing.T) {
 		if err != nil && !strings.Contains(err.Error(), "m") {
 			t.Errorf("it does not name the model: %v", err)
 		}
+	}
+}
+
+// A rollback whose transition archived what test runs must give it back, whichever of its reads is old.
+func TestSlotSetOutlastsAnOldRead(t *testing.T) {
+	t.Parallel()
+	for nth := range 4 {
+		t.Run(fmt.Sprint(nth), func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.versions(2)
+			b.stages(map[string]string{"1": "Archived", "2": "Production"})
+			b.api("registry", http.MethodPost, "/api/2.0/mlflow/registered-models/set-tag", map[string]any{"name": "m", "key": "barge.env.test", "value": "2"}, nil)
+			p := b.slot("prod", inProd, effects.Memory{Out: []ledger.Value{value("2")}})
+			if held, err := p.Holds(t.Context(), value("2")); !held || err != nil { // so that there is an old answer
+				t.Fatal(held, err)
+			}
+			fault := sandbox.Fault{Method: http.MethodGet, Path: "/api/2.0/mlflow/model-versions/get", Skip: nth, Action: sandbox.FaultStale}
+			if err := b.twins.Twin("registry").Fault(fault); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Set(t.Context(), value("1"), may); err != nil {
+				t.Fatal(err)
+			}
+			b.twins.Twin("registry").ClearFaults()
+			if diff := cmp.Diff(map[string]string{"1": "Production", "2": "Staging"}, b.where()); diff != "" {
+				t.Errorf("stages (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
