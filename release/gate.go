@@ -267,15 +267,7 @@ type Gated struct {
 
 // Gate asks an environment's gates (one, or all with "") about a release and changes nothing that is live.
 func (w *World) Gate(ctx context.Context, r Request, only string) (*Gated, error) {
-	p, err := w.place(r.Environment)
-	if err != nil {
-		return nil, err
-	}
-	name, err := w.choose(ctx, r.Release, r.Environment, r.Head)
-	if err != nil {
-		return nil, err
-	}
-	c, err := w.open(ctx, name)
+	p, c, err := w.asked(ctx, r)
 	if err != nil {
 		return nil, err
 	}

@@ -38,15 +38,7 @@ type Request struct {
 
 // Promote makes a release the champion of an environment: it plans, prepares, asks whether it may, switches, judges.
 func (w *World) Promote(ctx context.Context, r Request) (*Promoted, error) {
-	p, err := w.place(r.Environment)
-	if err != nil {
-		return nil, err
-	}
-	name, err := w.choose(ctx, r.Release, r.Environment, r.Head)
-	if err != nil {
-		return nil, err
-	}
-	c, err := w.open(ctx, name)
+	p, c, err := w.asked(ctx, r)
 	if err != nil {
 		return nil, err
 	}

@@ -83,15 +83,7 @@ func (w *World) planned(ctx context.Context, r Request) (*place, *candidate, *pr
 	fail := func(err error) (*place, *candidate, *prepared, ledger.State, error) {
 		return nil, nil, nil, ledger.State{}, err
 	}
-	p, err := w.place(r.Environment)
-	if err != nil {
-		return fail(err)
-	}
-	name, err := w.choose(ctx, r.Release, r.Environment, r.Head)
-	if err != nil {
-		return fail(err)
-	}
-	c, err := w.open(ctx, name)
+	p, c, err := w.asked(ctx, r)
 	if err != nil {
 		return fail(err)
 	}

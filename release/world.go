@@ -112,6 +112,20 @@ func (w *World) open(ctx context.Context, ref string) (*candidate, error) {
 	return c, nil
 }
 
+// asked is the environment and the release that a request means.
+func (w *World) asked(ctx context.Context, r Request) (*place, *candidate, error) {
+	p, err := w.place(r.Environment)
+	if err != nil {
+		return nil, nil, err
+	}
+	name, err := w.choose(ctx, r.Release, r.Environment, r.Head)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := w.open(ctx, name)
+	return p, c, err
+}
+
 // byID tells whether ref means an artifact by its id, or the beginning of one.
 func byID(id, ref string) bool {
 	return strings.HasPrefix(id, ref) || strings.HasPrefix(strings.TrimPrefix(id, "sha256:"), ref)
