@@ -306,7 +306,11 @@ func (p *place) mend(ctx context.Context, s ledger.State) (*Promoted, error) {
 
 // tellStore moves the store's tag of what is live, a projection: that it could not be written is told, and no more.
 func (p *place) tellStore(ctx context.Context, s ledger.State) {
-	if p.Store == nil || s.Champion.Release.Artifact == "" {
+	if s.Champion.Release.Artifact == "" {
+		return
+	}
+	if p.Store == nil {
+		p.Note("warning: the store does not say yet what is live in %s: %s", p.name, p.NoStore)
 		return
 	}
 	if err := p.Store.SetLive(ctx, p.name, s.Champion.Release.Artifact); err != nil {

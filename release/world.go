@@ -22,7 +22,9 @@ import (
 // World is what releases act on. Sites and ledgers are made when first asked for.
 type World struct {
 	Project *environments.Project // as barge.hcl says now: where, and the rules
+	// Store holds the artifacts. Status, history and rollback need none: where it is nil, NoStore says why to what does.
 	Store   *artifacts.Store
+	NoStore error
 	Site    func(environment string) (*effects.Site, error)
 	Ledger  func(environment string) (*ledger.Ledger, error)
 	Source  ledger.Genesis // whose ledgers these are: repository and path of barge.hcl
@@ -84,6 +86,9 @@ type candidate struct {
 
 // open finds an artifact by name, id or the beginning of one.
 func (w *World) open(ctx context.Context, ref string) (*candidate, error) {
+	if w.Store == nil {
+		return nil, fmt.Errorf("opening release %s: %w", ref, w.NoStore)
+	}
 	a, err := w.Store.Open(ctx, ref)
 	if err != nil {
 		return nil, fmt.Errorf("opening release %s: %w", ref, err)

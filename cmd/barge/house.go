@@ -296,19 +296,20 @@ func (h *house) site(name string) (*effects.Site, error) {
 }
 
 // world is what releases act on.
+//
+// The store may be out of reach: a rollback at night needs only the workspace.
 func (h *house) world(ctx context.Context) (*release.World, error) {
 	project, err := h.project()
 	if err != nil {
 		return nil, err
 	}
-	store, err := h.store()
-	if err != nil {
-		return nil, err
-	}
 	w := &release.World{
-		Project: project, Store: store, Terms: h.haste.terms, Clocks: ledger.SystemClocks(), Sleep: transport.Sleep,
+		Project: project, Terms: h.haste.terms, Clocks: ledger.SystemClocks(), Sleep: transport.Sleep,
 		Note: h.console.Note, Site: remember(h.site),
 		Age: func(a, b string) (artifacts.Order, error) { return artifacts.Compare(h.dir, a, b) },
+	}
+	if w.Store, w.NoStore = h.store(); w.NoStore != nil {
+		w.Store = nil
 	}
 	w.Source.Repository, w.Source.Path = artifacts.Whereabouts(h.dir)
 	w.Ledger = remember(func(name string) (*ledger.Ledger, error) { return h.ledger(ctx, w, name) })
