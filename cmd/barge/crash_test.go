@@ -17,8 +17,9 @@ import (
 
 var everyCrash = flag.Bool("crash", false, "crash at every call and go on in every way, not at a sample of them")
 
-// sample is how many crash points lie between two that are tried without -crash.
-const sample = 31
+// sample is how many crash points lie between two that are tried without -crash: with the race detector on, each one
+// takes a second of a busy machine.
+const sample = 61
 
 // TestCrash proves that a promotion and a rollback converge when the process dies. Each scenario is run once
 // undisturbed; then, for each of its calls, the real command is killed right before and right after the server has
