@@ -64,7 +64,7 @@ func newApp(h *house) *cli.App {
 			validateCommand(h), fmtCommand(h),
 			trainCommand(h), buildCommand(h), inspectCommand(h),
 			planCommand(h), promoteCommand(h), gateCommand(h), scoreCommand(h), rollbackCommand(h), resumeCommand(h),
-			statusCommand(h), whyNotCommand(h), historyCommand(h),
+			statusCommand(h), whyNotCommand(h), historyCommand(h), verifyCommand(h),
 			sandboxCommand(h), demoCommand(h), versionCommand(h),
 		},
 	}

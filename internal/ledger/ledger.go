@@ -24,7 +24,7 @@ var (
 	// ErrNewer is wrapped when a newer barge has written here: this one reads and does not write.
 	ErrNewer = errors.New("a newer barge has written to this ledger: use that version or a later one")
 	// ErrBroken is wrapped when what is read is not a chain of entries; Verify says what is wrong.
-	ErrBroken = errors.New("the ledger is not intact: `barge verify` says where")
+	ErrBroken = errors.New("the ledger is not intact: barge verify says where")
 )
 
 // Options say who writes, and when. The zero value works: this process, nobody signed in, the host's clock.

@@ -49,10 +49,10 @@ func (l *Ledger) end(ctx context.Context) (int, error) {
 
 // Problem is one thing that is wrong with a ledger.
 type Problem struct {
-	Seq int // the file it shows in
+	Seq int `json:"seq"` // the file it shows in
 	// Kind is "missing", "unreadable", "misplaced", "changed", "doubled", "forbidden" or "state".
-	Kind string
-	Text string
+	Kind string `json:"kind"`
+	Text string `json:"text"`
 }
 
 // Verify reads the whole ledger and recomputes what it says. The problems are in the order of the files; none means
