@@ -110,7 +110,19 @@ func (s *State) mayReturn(b Begun) error {
 	if r.Artifact != "" && s.Known[r.Artifact].Live == 0 {
 		return fmt.Errorf("%s was never live here", r)
 	}
+	if b.Start != 0 && !s.mayHaveBrought(b.Start, r) {
+		return fmt.Errorf("the start with Live %d did not bring %s", b.Start, r)
+	}
 	return s.mayBring(r)
+}
+
+// mayHaveBrought tells whether the start with that Live can have brought the release: of one that is older than all that
+// is kept nothing is known here.
+func (s *State) mayHaveBrought(live int, r Release) bool {
+	if p, kept := s.past(live); kept {
+		return p.Release.Artifact == r.Artifact
+	}
+	return len(s.Past) > 1 && live < s.Past[1].Live
 }
 
 func (s *State) mayMend(b Begun) error {

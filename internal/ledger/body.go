@@ -108,8 +108,21 @@ type Begun struct {
 	// Rules are those that a start brings; Judges are the scores whose first run proves the release.
 	Rules  Rules    `json:"rules,omitzero"`
 	Judges []string `json:"judges,omitempty"`
+	// Start is the Live of the start that brought the release that a rollback returns to; 1 is Genesis.
+	Start int `json:"start,omitempty"`
 	// Jobs are ids of jobs that were found or made, by pointer id.
 	Jobs map[string]int64 `json:"jobs,omitempty"`
+	// Where are the registries of a start's pointers, by name.
+	Where map[string]Where `json:"where,omitempty"`
+	// Run is the page of the pipeline's run that wrote it, for people.
+	Run string `json:"run,omitempty"`
+}
+
+// Where is how a registry is reached, so that a rollback needs no barge.hcl. How to sign in is never in it.
+type Where struct {
+	Kind      string `json:"kind"`
+	Workspace string `json:"workspace"` // as barge.hcl calls it
+	Host      string `json:"host"`
 }
 
 // Live says that every pointer was read as its Begun wanted it: the switch is finished.
@@ -128,8 +141,9 @@ type Genesis struct {
 	// Repository and Path say where barge.hcl stands.
 	Repository string `json:"repository,omitempty"`
 	Path       string `json:"path,omitempty"`
-	// Plan is the digest of the plan whose pointers were read: it says where they stand.
-	Plan string `json:"plan,omitempty"`
+	// Plan is the digest of the plan whose pointers were read: it says where they stand, and Where in which registries.
+	Plan  string           `json:"plan,omitempty"`
+	Where map[string]Where `json:"where,omitempty"`
 }
 
 // Left gives the right back before the end.

@@ -74,7 +74,8 @@ func (s *State) fold(e Entry) error {
 }
 
 func (s *State) begin(e Entry, b Live) {
-	s.Genesis = *b.Genesis
+	s.Genesis, s.Where = *b.Genesis, b.Genesis.Where
+	s.Genesis.Where = nil
 	s.Champion = Champion{Values: b.Values, Live: 1, At: e.At, Proven: AsGenesis, Start: 1}
 	s.Past = []Past{{Live: 1, At: e.At, Values: b.Values}}
 }
@@ -83,7 +84,10 @@ func (s *State) begun(e Entry, b Begun) error {
 	if err := s.mayBegin(e, b); err != nil {
 		return err
 	}
-	next := Flight{Kind: b.Why, First: e.Seq, Plan: b.Plan, Release: b.Release, To: b.To, Back: b.Back, Rules: b.Rules, Judges: b.Judges}
+	next := Flight{
+		Kind: b.Why, First: e.Seq, Plan: b.Plan, Release: b.Release, To: b.To, Back: b.Back, Rules: b.Rules, Judges: b.Judges,
+		Start: b.Start,
+	}
 	if b.Why.GoesOn() {
 		next = *s.Flight
 		next.Left = false
@@ -107,7 +111,11 @@ func (s *State) begun(e Entry, b Begun) error {
 		}
 	}
 	s.addJobs(b.Jobs)
-	next.Seq, next.By, next.Actor, next.At = e.Seq, e.By, e.Actor, e.At
+	if len(b.Where) > 0 {
+		s.Where = clone(s.Where)
+		maps.Copy(s.Where, b.Where)
+	}
+	next.Seq, next.By, next.Actor, next.At, next.Run = e.Seq, e.By, e.Actor, e.At, b.Run
 	s.Flight = &next
 	return nil
 }
@@ -224,7 +232,9 @@ func (s *State) returned(c *Champion) {
 		return
 	}
 	c.Start, c.Judges, c.Proven = 0, nil, ""
-	if p, ok := s.brought(c.Release, c.Values); ok {
+	if s.Flight.Start != 0 {
+		c.Start, c.Judges = s.Flight.Start, s.Flight.Judges
+	} else if p, ok := s.brought(c.Release, c.Values); ok {
 		c.Start, c.Judges = p.Live, p.Judges
 	}
 	switch {

@@ -13,6 +13,8 @@ type State struct {
 	Format int `json:"format"`
 
 	Genesis Genesis `json:"genesis"`
+	// Where are the registries of all pointers ever, by name, as the latest start has them.
+	Where map[string]Where `json:"where,omitempty"`
 	// Champion is the last Live.
 	Champion Champion `json:"champion"`
 	// Decision is the number of the last Begun(start) or Begun(rollback).
@@ -83,6 +85,8 @@ type Flight struct {
 	By    Author    `json:"by"`
 	Actor string    `json:"actor,omitempty"`
 	At    time.Time `json:"at"`
+	// Run is the page of the owner's pipeline run, where it has one.
+	Run string `json:"run,omitempty"`
 	// Left says that the owner gave its right back.
 	Left bool `json:"left,omitempty"`
 
@@ -92,6 +96,8 @@ type Flight struct {
 	Back    []string `json:"back,omitempty"`
 	Rules   Rules    `json:"rules,omitzero"`
 	Judges  []string `json:"judges,omitempty"`
+	// Start is the Live of the start that brought what a rollback returns to; 0 where it does not say.
+	Start int `json:"start,omitempty"`
 }
 
 // Past is a champion that a start brought, or Genesis: what a rollback can return to.

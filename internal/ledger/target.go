@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,7 +13,7 @@ var (
 	ErrBarred = errors.New("it is barred")
 	// ErrNeverLive is wrapped when the release that was named was never live here.
 	ErrNeverLive = errors.New("it was never live here")
-	// ErrTooOld is wrapped when the target is older than what the fold keeps; history has it.
+	// ErrTooOld is wrapped when the target is older than what the state keeps; Ledger.Older has it.
 	ErrTooOld = fmt.Errorf("it is older than the last %d champions", keptPast)
 )
 
@@ -46,6 +47,20 @@ func (s State) RollbackTarget(choice string) (Past, error) {
 		return Past{}, fmt.Errorf("stepping back from %s: %w: name the release to return to", s.Champion.Release, ErrTooOld)
 	}
 	return here, nil
+}
+
+// Older adds to a state the champions that stood before the oldest that it keeps, some at a time, so that a rollback's
+// target is found among them; without more there is nothing older. Such a state is for choosing, not for the rules.
+func (l *Ledger) Older(ctx context.Context, s State) (_ State, more bool, err error) {
+	if len(s.Past) < 2 {
+		return s, false, nil
+	}
+	before, err := l.await(ctx, s.Past[1].Live-1)
+	if err != nil || len(before.State.Past) < 2 {
+		return s, false, err
+	}
+	s.Past = slices.Concat(before.State.Past, s.Past[1:]) // both begin with Genesis
+	return s, true, nil
 }
 
 // past finds the record of the start whose Live has that number.
