@@ -172,7 +172,7 @@ var errBegun = errors.New("the same plan was begun by another barge")
 // owner is gone is not taken over by a promotion: that is for resume or rollback, whichever a person wants.
 func (p *place) underWay(ctx context.Context, s ledger.State, plan *prepared) (int, error) {
 	told := false
-	waited, watch := p.Clocks(), ledger.NewWatch(p.Terms, p.Clocks, ledger.SeenDead)
+	waited, watch := p.Clocks(), p.watch()
 	for {
 		f := s.Flight
 		gone, why, left := watch.Gone(s)

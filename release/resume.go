@@ -145,7 +145,7 @@ func (p *place) readable(ctx context.Context, s ledger.State, at []effects.Addre
 // awaitGone waits until the owner of what is in flight is gone, or what is in flight has ended. The state it gives has
 // the Begun whose owner is gone, and why is how that is known.
 func (p *place) awaitGone(ctx context.Context, s ledger.State, wait time.Duration) (_ ledger.State, why string, err error) {
-	watch := ledger.NewWatch(p.Terms, p.Clocks, ledger.SeenDead)
+	watch := p.watch()
 	began, told := p.Clocks(), false
 	for {
 		if s.Flight == nil {

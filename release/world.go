@@ -34,7 +34,9 @@ type World struct {
 	Terms  ledger.Terms
 	Clocks ledger.Clocks
 	Sleep  func(context.Context, time.Duration) error
+	Dead   func(ledger.Author) bool // nil: ledger.SeenDead
 	Note   func(format string, args ...any) // progress, for people
+	Step   func(what string)                // hears what an interrupt would finish or undo now, "" for nothing; may be nil
 }
 
 // place is one environment with its site and ledger.
@@ -61,6 +63,15 @@ func (w *World) place(name string) (*place, error) {
 		return nil, err
 	}
 	return &place{World: w, name: name, site: site, book: book, plans: map[string]*Plan{}}, nil
+}
+
+// watch tells when an owner is gone.
+func (p *place) watch() *ledger.Watch {
+	dead := p.Dead
+	if dead == nil {
+		dead = ledger.SeenDead
+	}
+	return ledger.NewWatch(p.Terms, p.Clocks, dead)
 }
 
 // state is the ledger's fold up to its head.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -31,7 +32,8 @@ type house struct {
 	in      io.Reader
 	console *console.Console
 	secrets *transport.Redactor
-	printed bool // a result is on stdout
+	printed bool                   // a result is on stdout
+	step    atomic.Pointer[string] // what an interrupt would finish or undo now
 
 	here    string // what relative folders are relative to; "": the working directory
 	dir     string // of barge.hcl
@@ -105,7 +107,7 @@ func (h *house) before(c *cli.Context) error {
 		}
 	}
 	h.sandbox, h.vars = c.Bool("sandbox"), map[string]string{}
-	if h.haste, err = inHaste(os.Getenv("BARGE_TERMS"), h.sandbox); err != nil {
+	if h.haste, err = inHaste(os.Getenv("BARGE_TERMS"), os.Getenv("BARGE_HOST"), h.sandbox); err != nil {
 		return err
 	}
 	for _, pair := range c.StringSlice("var") {
@@ -304,8 +306,8 @@ func (h *house) world(ctx context.Context) (*release.World, error) {
 		return nil, err
 	}
 	w := &release.World{
-		Project: project, Terms: h.haste.terms, Clocks: ledger.SystemClocks(), Sleep: transport.Sleep,
-		Note: h.console.Note, Site: remember(h.site),
+		Project: project, Terms: h.haste.terms, Clocks: ledger.SystemClocks(), Sleep: transport.Sleep, Dead: h.haste.seenDead,
+		Note: h.console.Note, Step: func(what string) { h.step.Store(&what) }, Site: remember(h.site),
 		Age: func(a, b string) (artifacts.Order, error) { return artifacts.Compare(h.dir, a, b) },
 	}
 	if w.Store, w.NoStore = h.store(); w.NoStore != nil {
@@ -326,7 +328,7 @@ func (h *house) ledger(ctx context.Context, w *release.World, name string) (*led
 	if err != nil {
 		return nil, fmt.Errorf("signing in for environment %s: %w", name, err)
 	}
-	return ledger.Open(ledger.NewWorkspace(site.Workspace, site.Ledger()), ledger.Options{Actor: actor, Now: site.Now}), nil
+	return ledger.Open(ledger.NewWorkspace(site.Workspace, site.Ledger()), ledger.Options{By: h.haste.author(), Actor: actor, Now: site.Now}), nil
 }
 
 // remember makes each thing once.
