@@ -22,6 +22,7 @@ func (t *Twin) controls() *wire.Mux {
 		}
 		return nil, t.Fault(f)
 	})
+	t.lateControls(m)
 	m.JSON("GET /_sandbox/runs", func(*http.Request) (any, error) {
 		runs := t.Jobs().Runs()
 		if runs == nil {

@@ -21,6 +21,7 @@ const (
 	FaultResetAfter  = "reset_after"  // take effect, then cut the connection
 	FaultIgnore      = "ignore"       // answer 200 {} and do nothing
 	FaultHang        = "hang"         // never answer, until the client is gone
+	FaultLate        = "late"         // never answer; take effect Seconds later, or when the twin is told to let it arrive
 	FaultStale       = "stale"        // give the same GET's last answer once more; the first such GET is answered truly
 )
 
@@ -36,10 +37,11 @@ type Fault struct {
 	ErrorCode    string            `json:"error_code,omitempty"` // empty: one that fits the status
 	Message      string            `json:"message,omitempty"`
 	Headers      map[string]string `json:"headers,omitempty"` // of the answer
+	Seconds      float64           `json:"seconds,omitempty"` // how late FaultLate is; 0: until it is let arrive
 }
 
 func (f Fault) check() error {
-	actions := []string{FaultStatus, FaultStatusAfter, FaultResetBefore, FaultResetAfter, FaultIgnore, FaultHang, FaultStale}
+	actions := []string{FaultStatus, FaultStatusAfter, FaultResetBefore, FaultResetAfter, FaultIgnore, FaultHang, FaultLate, FaultStale}
 	switch {
 	case !slices.Contains(actions, f.Action):
 		return wire.Invalid("action must be one of %s, got %q", strings.Join(actions, ", "), f.Action)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -80,14 +81,38 @@ func TestStaleAnswers(t *testing.T) {
 	same(t, "fresh", call(t, twin, list, ""), `200 {"scopes":[{"backend_type":"DATABRICKS","name":"s"}]}`)
 }
 
-func TestHangsUntilTheClientIsGone(t *testing.T) {
+func TestArrivesLateWhenItIsLet(t *testing.T) {
 	t.Parallel()
-	s := start(t, "dev")
-	twin := s.Twin("dev")
-	if err := twin.Fault(sandbox.Fault{Action: sandbox.FaultHang}); err != nil {
-		t.Fatal(err)
+	twin := start(t, "dev").Twin("dev")
+	same(t, "fault", call(t, twin, "POST /_sandbox/faults", `{"action":"late"}`), `200 {}`)
+	ctx, giveUp := context.WithCancel(t.Context())
+	gone := send(ctx, t, twin, folder)
+	for call(t, twin, "GET /_sandbox/late", "") != `200 {"late":1}` {
+		runtime.Gosched()
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	giveUp()
+	if err := <-gone; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	same(t, "before", call(t, twin, status, "")[:4], "404 ")
+	same(t, "let", call(t, twin, "POST /_sandbox/late/arrive", ""), `200 {"arrived":1}`)
+	same(t, "after", call(t, twin, status, "")[:4], "200 ")
+	same(t, "nothing is left", call(t, twin, "POST /_sandbox/late/arrive", ""), `200 {"arrived":0}`)
+}
+
+func TestArrivesLateByItself(t *testing.T) {
+	t.Parallel()
+	twin := start(t, "dev").Twin("dev")
+	same(t, "fault", call(t, twin, "POST /_sandbox/faults", `{"action":"late","seconds":0.2}`), `200 {}`)
+	if err := <-send(t.Context(), t, twin, folder); err == nil || !strings.HasSuffix(err.Error(), "connection reset by peer") {
+		t.Error(err)
+	}
+	same(t, "after", call(t, twin, status, "")[:4], "200 ")
+}
+
+// send makes a folder; the channel gets what became of the call.
+func send(ctx context.Context, t *testing.T, twin *sandbox.Twin, folder string) <-chan error {
+	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, twin.URL+"/api/2.0/workspace/mkdirs", strings.NewReader(folder))
 	if err != nil {
 		t.Fatal(err)
@@ -101,6 +126,18 @@ func TestHangsUntilTheClientIsGone(t *testing.T) {
 		}
 		done <- err
 	}()
+	return done
+}
+
+func TestHangsUntilTheClientIsGone(t *testing.T) {
+	t.Parallel()
+	s := start(t, "dev")
+	twin := s.Twin("dev")
+	if err := twin.Fault(sandbox.Fault{Action: sandbox.FaultHang}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := send(ctx, t, twin, folder)
 	for len(twin.Log()) == 0 { // the call has arrived
 		same(t, "status", call(t, twin, "GET /_sandbox/status", "")[:4], "200 ")
 	}
@@ -114,7 +151,7 @@ func TestWrongFaults(t *testing.T) {
 	t.Parallel()
 	twin := start(t, "dev").Twin("dev")
 	for body, want := range map[string]string{
-		`{"action":"explode"}`:              `action must be one of status, status_after, reset_before, reset_after, ignore, hang, stale, got \"explode\"`,
+		`{"action":"explode"}`:              `action must be one of status, status_after, reset_before, reset_after, ignore, hang, late, stale, got \"explode\"`,
 		`{"action":"status","status":99}`:   `status must be one of HTTP, got 99`,
 		`{"action":"status","path":"/a/["}`: `path is not a valid pattern: \"/a/[\"`,
 	} {

@@ -61,6 +61,10 @@ func (t *Twin) serveAPI(w http.ResponseWriter, r *http.Request, clean string) {
 		}
 		fault = nil
 	}
+	if fault != nil && fault.Action == FaultLate {
+		t.late.hold(out, r, fault, func() http.Handler { return *t.api.Load() })
+		return
+	}
 	if fault != nil {
 		fault.apply(out, r, api)
 		return

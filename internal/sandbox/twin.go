@@ -40,6 +40,7 @@ type Twin struct {
 	control *wire.Mux
 	calls   calls
 	faults  faults
+	late    late
 	answers answers
 
 	identity identity
@@ -185,6 +186,7 @@ func (t *Twin) mlflowWorkspace() string {
 
 // reset wipes the twin but for what it keeps for good.
 func (t *Twin) reset() error {
+	t.late.all(false)
 	err := t.services.close()
 	t.identity.Era++
 	err = errors.Join(err, disk.Save(t.identityFile(), t.identity), wipe(t.Dir))
@@ -217,6 +219,7 @@ func wipe(dir string) error {
 // close ends what runs first, then the server, since notebooks call it.
 func (t *Twin) close() error {
 	t.closing.Do(func() {
+		t.late.all(false)
 		t.closed = t.services.close()
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
