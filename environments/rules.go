@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -19,7 +20,46 @@ type Rules struct {
 	Soak      Duration         `json:"soak,omitempty"`
 	Gates     []Gate           `json:"gates,omitempty"`
 	Scores    []Score          `json:"scores,omitempty"`
+	Pins      map[string]Pin   `json:"pins,omitempty"`     // by gate whose notebook is pinned, see Pinned
 	Upstream  map[string]Rules `json:"upstream,omitempty"` // of every environment followed
+}
+
+// Pin is a gate's notebook that is itself a rule.
+type Pin struct {
+	Notebook string            `json:"notebook"`
+	Digest   string            `json:"digest"`         // of the notebook with all that it reaches by %run
+	Bind     map[string]string `json:"bind,omitempty"` // the environment's bindings of text that stands in it
+}
+
+// Pinned are these rules with the notebook of every gate that is pinned, the environment's own and those upstream.
+// notebook gives a release's notebook for a gate; its error is returned.
+func (r Rules) Pinned(environment string, notebook func(environment, gate string) (Pin, error)) (Rules, error) {
+	r.Pins, r.Upstream = nil, maps.Clone(r.Upstream)
+	for _, g := range r.Gates {
+		if !g.Pinned {
+			continue
+		}
+		pin, err := notebook(environment, g.Name)
+		if err != nil {
+			return Rules{}, err
+		}
+		if r.Pins == nil {
+			r.Pins = map[string]Pin{}
+		}
+		r.Pins[g.Name] = pin
+	}
+	for _, name := range sorted(r.Upstream) {
+		var err error
+		if r.Upstream[name], err = r.Upstream[name].Pinned(name, notebook); err != nil {
+			return Rules{}, err
+		}
+	}
+	return r, nil
+}
+
+// Gate returns what is a rule of the gate of that name, nil when there is none.
+func (r Rules) Gate(name string) *Gate {
+	return find(r.Gates, func(g *Gate) string { return g.Name }, name)
 }
 
 // Rules are those of barge.hcl for an environment, with those of every environment that it follows.
