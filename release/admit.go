@@ -17,10 +17,19 @@ import (
 // Reason is one thing that keeps a release out of an environment.
 type Reason struct {
 	Why   error     // ErrPending, ErrConflict, …
+	Brief string    // in a few words: "on hold"
 	Text  string    // what, and why
 	Clear string    // what clears it
+	Who   string    // who can clear it
+	Run   string    // the command with which they do; "": there is none
 	At    time.Time // when it clears by itself; zero: never
 }
+
+// writersOf are those who can say things in an environment's ledger.
+func writersOf(environment string) string { return "whoever may write the ledger of " + environment }
+
+// promotersTo are those who can change an environment.
+func promotersTo(environment string) string { return "whoever may promote to " + environment }
 
 // admission is what has been gathered from outside the environment's own ledger about one plan.
 type admission struct {
@@ -93,19 +102,23 @@ func (p *place) provenUpstream(ctx context.Context, up string, c *candidate, own
 		return since, nil, err
 	}
 	known := s.Known[c.Artifact]
-	no := func(clear, format string, args ...any) (time.Time, []Reason, error) {
-		return since, []Reason{{Why: ErrPending, Text: fmt.Sprintf(format, args...), Clear: clear}}, nil
+	no := func(why Reason, format string, args ...any) (time.Time, []Reason, error) {
+		why.Why, why.Text = ErrPending, fmt.Sprintf(format, args...)
+		return since, []Reason{why}, nil
 	}
 	promote, history := "barge promote "+c.Release.String()+" --to "+up, "barge history --env "+up
+	unbar := "barge unbar " + c.Release.String() + " --env " + up + " --reason TEXT"
 	switch bar, barred := s.Barred(c.Release); {
 	case known.Live == 0:
-		return no(promote, "%s was never the champion of %s", c.Release, up)
+		return no(Reason{Brief: "never in " + up, Clear: promote, Who: promotersTo(up), Run: promote}, "%s was never the champion of %s", c.Release, up)
+	case known.Removed > 0 && !barred:
+		return no(Reason{Brief: "rolled back in " + up, Clear: history, Who: promotersTo(up), Run: promote}, "%s was rolled back in %s (entry %d)", c.Release, up, known.Removed)
 	case known.Removed > 0:
-		return no(history, "%s was rolled back in %s (entry %d)", c.Release, up, known.Removed)
+		return no(Reason{Brief: "rolled back in " + up, Clear: history, Who: writersOf(up), Run: unbar}, "%s was rolled back in %s (entry %d)", c.Release, up, known.Removed)
 	case barred:
-		return no(history, "%s is barred in %s: %s", c.Release, up, bar.Said.Reason)
+		return no(Reason{Brief: "barred in " + up, Clear: history, Who: writersOf(up), Run: unbar}, "%s is barred in %s: %s", c.Release, up, bar.Said.Reason)
 	case known.Proven == 0:
-		return no(promote, "%s is not proven in %s", c.Release, up)
+		return no(Reason{Brief: "not proven in " + up, Clear: promote, Who: promotersTo(up), Run: promote}, "%s is not proven in %s", c.Release, up)
 	}
 	e, diags := p.Project.Resolve(up)
 	if diags.HasErrors() {
@@ -130,7 +143,7 @@ func (p *place) provenUpstream(ctx context.Context, up string, c *candidate, own
 func (p *place) vouches(
 	ctx context.Context, s ledger.State, g environments.Gate, c *candidate, rules, promoted string, own ledger.State,
 ) ([]Reason, error) {
-	promote := "barge promote " + c.Release.String() + " --to " + p.name
+	ask := "barge gate " + c.Release.String() + " --env " + p.name
 	now := p.site.Now()
 	if _, waived := s.Waiver("gate:"+g.Name, c.Artifact, now); waived {
 		return nil, nil
@@ -140,7 +153,10 @@ func (p *place) vouches(
 		return nil, err
 	}
 	if e == nil {
-		return []Reason{{Why: ErrPending, Text: fmt.Sprintf("gate %s of %s has no passed evidence about %s", g.Name, p.name, c.Release), Clear: promote}}, nil
+		return []Reason{{
+			Why: ErrPending, Brief: "gate " + g.Name + " of " + p.name + " has no evidence", Text: fmt.Sprintf("gate %s of %s has no passed evidence about %s", g.Name, p.name, c.Release),
+			Clear: ask, Who: promotersTo(p.name), Run: ask,
+		}}, nil
 	}
 	champion := e.Champion.Artifact
 	if g.Against == promoted {
@@ -152,7 +168,10 @@ func (p *place) vouches(
 	}
 	var reasons []Reason
 	for _, m := range e.Matches(w) {
-		reasons = append(reasons, Reason{Why: ErrPending, Text: p.name + ": " + m.Text, Clear: "barge gate " + c.Release.String() + " --env " + p.name + " --rerun"})
+		reasons = append(reasons, Reason{
+			Why: ErrPending, Brief: "gate " + g.Name + " of " + p.name + ": " + m.Field, Text: p.name + ": " + m.Text,
+			Clear: ask + " --rerun", Who: promotersTo(p.name), Run: ask + " --rerun",
+		})
 	}
 	return reasons, nil
 }
@@ -176,7 +195,10 @@ func (p *place) notOlder(c *candidate, s ledger.State) ([]Reason, error) {
 	if age != artifacts.Older {
 		return nil, nil
 	}
-	return []Reason{{Why: ErrConflict, Text: fmt.Sprintf("%s is older than the champion %s", c.Release, s.Champion.Release), Clear: "--allow-older, or barge rollback --env " + p.name}}, nil
+	return []Reason{{
+		Why: ErrConflict, Brief: "older than " + champion.String(), Text: fmt.Sprintf("%s is older than the champion %s", c.Release, champion), Clear: "--allow-older, or barge rollback --env " + p.name,
+		Who: promotersTo(p.name), Run: "barge promote " + c.Release.String() + " --to " + p.name + " --allow-older",
+	}}, nil
 }
 
 // byModels orders two releases of one commit: the model registered later makes the newer one.
@@ -203,7 +225,11 @@ func (a *admission) soaks() []Reason {
 		return nil
 	}
 	if over := a.proven.Add(soak); a.site.Now().Before(over) {
-		return []Reason{{Why: ErrPending, Text: fmt.Sprintf("%s soaks until %s", a.c.Release, over.UTC().Format(time.RFC3339)), Clear: "promote again after that", At: over}}
+		until := "soaks until " + over.UTC().Format(time.RFC3339)
+		return []Reason{{
+			Why: ErrPending, Brief: until, Text: a.c.Release.String() + " " + until, Clear: "promote again after that", At: over,
+			Who: "nobody: it passes by itself",
+		}}
 	}
 	return nil
 }
@@ -214,18 +240,27 @@ func (a *admission) reasons(s ledger.State, asked bool) []Reason {
 	var all []Reason
 	promote := "barge promote " + a.c.Release.String() + " --to " + a.name
 	if bar, barred := s.Barred(a.c.Release); barred {
-		all = append(all, Reason{Why: ErrPending, Text: fmt.Sprintf("%s is barred in %s: %s", a.c.Release, a.name, bar.Said.Reason), Clear: "a release that mends it, or barge unbar " + a.c.Release.String() + " --env " + a.name + " --reason TEXT"})
+		unbar := "barge unbar " + a.c.Release.String() + " --env " + a.name + " --reason TEXT"
+		all = append(all, Reason{
+			Why: ErrPending, Brief: "barred", Text: fmt.Sprintf("%s is barred in %s: %s", a.c.Release, a.name, bar.Said.Reason), Clear: "a release that mends it, or " + unbar,
+			Who: writersOf(a.name), Run: unbar,
+		})
 	}
 	if bound := s.Named(a.c.Name); bound != "" && bound != a.c.Artifact {
 		all = append(all, Reason{
-			Why: ErrConflict, Text: fmt.Sprintf("in %s the name %s is bound for ever to another artifact, %.19s", a.name, a.c.Name, bound), Clear: "tag the commit with a name of its own and build again",
+			Why: ErrConflict, Brief: "its name is taken", Text: fmt.Sprintf("in %s the name %s is bound for ever to another artifact, %.19s", a.name, a.c.Name, bound), Clear: "tag the commit with a name of its own and build again",
+			Who: "the release's author: a build under another name", Run: "barge build",
 		})
 	}
 	if h := s.Hold; h != nil {
-		all = append(all, Reason{Why: ErrPending, Text: fmt.Sprintf("%s is on hold since %s: %s", a.name, h.At.Format(time.RFC3339), h.Said.Reason), Clear: "barge unhold --env " + a.name + " --reason TEXT"})
+		unhold := "barge unhold --env " + a.name + " --reason TEXT"
+		all = append(all, Reason{
+			Why: ErrPending, Brief: "on hold", Text: fmt.Sprintf("%s is on hold since %s: %s", a.name, h.At.Format(time.RFC3339), h.Said.Reason), Clear: unhold,
+			Who: writersOf(a.name), Run: unhold,
+		})
 	}
 	if !s.IsProven() && s.Seq > 0 {
-		all = append(all, a.unproven(s))
+		all = append(all, unproven(a.name, s))
 	}
 	all = append(all, a.upstream...)
 	all = append(all, a.older...)
@@ -239,31 +274,37 @@ func (a *admission) reasons(s ledger.State, asked bool) []Reason {
 }
 
 // unproven tells that the champion's first scoring has not passed, and the three ways out.
-func (a *admission) unproven(s ledger.State) Reason {
+func unproven(environment string, s ledger.State) Reason {
 	waive := ""
 	if judges := s.Champion.Judges; len(judges) > 0 {
-		waive = fmt.Sprintf("; barge waive score:%s %s --env %s --reason TEXT lets it be", judges[0], s.Champion.Release, a.name)
+		waive = fmt.Sprintf("; barge waive score:%s %s --env %s --reason TEXT lets it be", judges[0], s.Champion.Release, environment)
 	}
 	return Reason{
 		Why:   ErrPending,
-		Text:  fmt.Sprintf("the champion %s of %s is not proven: its first scoring (%s) has not passed", s.Champion.Release, a.name, strings.Join(s.Champion.Judges, ", ")),
-		Clear: "barge resume --env " + a.name + " judges it; barge rollback --env " + a.name + " takes it back" + waive,
+		Brief: "champion not proven",
+		Text:  fmt.Sprintf("the champion %s of %s is not proven: its first scoring (%s) has not passed", s.Champion.Release, environment, strings.Join(s.Champion.Judges, ", ")),
+		Clear: "barge resume --env " + environment + " judges it; barge rollback --env " + environment + " takes it back" + waive,
+		Who:   promotersTo(environment), Run: "barge resume --env " + environment,
 	}
 }
 
 // unanswered tells what is missing of one own gate.
 func (a *admission) unanswered(s ledger.State, gate, promote string) []Reason {
-	w := a.wanted[gate]
+	w, who := a.wanted[gate], promotersTo(a.name)+": a promotion asks the gate"
+	ask := "barge gate " + a.c.Release.String() + " --env " + a.name
 	if _, waived := s.Waiver("gate:"+gate, a.c.Artifact, w.Now); waived {
 		return nil
 	}
 	e, ok := a.evidence[gate]
 	if !ok {
-		return []Reason{{Why: ErrPending, Text: fmt.Sprintf("gate %s has no passed evidence about %s", gate, a.c.Release), Clear: promote}}
+		return []Reason{{
+			Why: ErrPending, Brief: "gate " + gate + " has no evidence yet", Text: fmt.Sprintf("gate %s has no passed evidence about %s", gate, a.c.Release), Clear: promote,
+			Who: who, Run: ask,
+		}}
 	}
 	var reasons []Reason
 	for _, m := range e.Matches(w) {
-		reasons = append(reasons, Reason{Why: ErrPending, Text: m.Text, Clear: promote})
+		reasons = append(reasons, Reason{Why: ErrPending, Brief: "gate " + gate + ": " + m.Field, Text: m.Text, Clear: promote, Who: who, Run: ask})
 	}
 	return reasons
 }

@@ -11,7 +11,10 @@ import (
 // Obstacle is one reason why a release does not go into an environment, for people and programs.
 type Obstacle struct {
 	Text     string    `json:"text"`
-	Clear    string    `json:"clear"`             // what clears it: a command, or who
+	Brief    string    `json:"brief"`             // in a few words
+	Clear    string    `json:"clear"`             // what clears it
+	Who      string    `json:"who"`               // who can clear it
+	Command  string    `json:"command,omitempty"` // with which they do
 	Earliest time.Time `json:"earliest,omitzero"` // when it clears by itself; zero: never
 }
 
@@ -22,8 +25,9 @@ type WhyNot struct {
 	Champion    ledger.Release `json:"champion"`
 	Plan        string         `json:"plan_digest"`
 	Obstacles   []Obstacle     `json:"obstacles"`
-	NextAt      time.Time      `json:"next_at,omitzero"` // the earliest time it could go; zero: not by waiting
-	Command     string         `json:"command"`          // to run when nothing is in the way
+	NextAt      time.Time      `json:"next_at,omitzero"`    // when it can go if everybody only waits; zero: never
+	NotBefore   time.Time      `json:"not_before,omitzero"` // the earliest time it could go, whatever people clear; zero: now
+	Command     string         `json:"command"`             // to run when nothing is in the way
 }
 
 // WhyNot asks everything that a promotion would ask, runs no gate, and changes nothing.
@@ -39,43 +43,87 @@ func (w *World) WhyNot(ctx context.Context, r Request) (*WhyNot, error) {
 	if c.Artifact == s.Champion.Release.Artifact {
 		return out, nil
 	}
-	if s.Flight != nil {
-		out.add(p.busy(s))
-	} else if s.Seq > 0 {
+	var drifted []Drift
+	if s.Flight == nil && s.Seq > 0 {
 		at, err := p.addresses(ctx, s, plan.Plan)
 		if err != nil {
 			return nil, err
 		}
-		out.add(p.undrifted(ctx, s, at))
+		if drifted, err = p.drift(ctx, s, at); err != nil {
+			return nil, err
+		}
 	}
 	a, err := p.admission(ctx, c, plan, s, r)
 	if err != nil {
 		return nil, err
 	}
-	for _, reason := range a.reasons(s, true) {
-		o := Obstacle{Text: reason.Text, Clear: reason.Clear, Earliest: reason.At}
-		if reason.At.After(out.NextAt) {
-			out.NextAt = reason.At
-		}
-		out.Obstacles = append(out.Obstacles, o)
+	out.Obstacles = append(out.Obstacles, a.obstacles(s, drifted)...)
+	if len(a.older) > 0 {
+		out.Command = a.older[0].Run
 	}
-	for _, o := range out.Obstacles {
-		if o.Earliest.IsZero() {
-			out.NextAt = time.Time{} // waiting alone does not help
-		}
-	}
+	out.NextAt, out.NotBefore = earliest(out.Obstacles)
 	return out, nil
 }
 
-func (w *WhyNot) add(err error) {
-	var s *Stop
+// obstacles are all that keep the candidate out: what is in flight, what has drifted, and the reasons of admission.
+func (a *admission) obstacles(s ledger.State, drifted []Drift) []Obstacle {
+	var reasons []Reason
 	switch {
-	case err == nil:
-	case errors.As(err, &s):
-		w.Obstacles = append(w.Obstacles, Obstacle{Text: s.Error(), Clear: s.Next})
-	default:
-		w.Obstacles = append(w.Obstacles, Obstacle{Text: err.Error()})
+	case s.Flight != nil:
+		reasons = append(reasons, a.flying(s))
+	case len(drifted) > 0:
+		reasons = append(reasons, adrift(a.name, s, drifted))
 	}
+	var all []Obstacle
+	for _, r := range append(reasons, a.reasons(s, true)...) {
+		all = append(all, Obstacle{r.Text, r.Brief, r.Clear, r.Who, r.Run, r.At})
+	}
+	return all
+}
+
+// flying is what is in flight, as a reason to keep out.
+func (p *place) flying(s ledger.State) Reason {
+	r := Reason{
+		Why: ErrConflict, Brief: "a " + string(s.Flight.Kind) + " is in flight", Run: "barge resume --env " + p.name,
+		Who: "who began it (" + s.Flight.Actor + "), or once that barge is gone " + promotersTo(p.name),
+	}
+	var busy *Stop
+	if errors.As(p.busy(s), &busy) {
+		r.Text, r.Clear = busy.Message, busy.Next
+	}
+	return r
+}
+
+// adrift says of pointers that are not the champion's that they keep every release out, and what mends them.
+func adrift(environment string, s ledger.State, drifted []Drift) Reason {
+	r := Reason{
+		Why: ErrConflict, Brief: "drift", Text: environment + " has drifted: " + drifted[0].String(), Who: promotersTo(environment),
+		Run: "barge promote " + s.Champion.Release.Name + " --to " + environment,
+	}
+	r.Clear = r.Run + " mends it"
+	if s.Champion.Release.Artifact == "" {
+		r.Run = "barge rollback --env " + environment
+		r.Clear = r.Run + " puts back what stood there"
+	}
+	return r
+}
+
+// earliest tells when all obstacles will have passed by themselves, zero when some never do, and before which time the
+// last of those that do will not have.
+func earliest(all []Obstacle) (byItself, notBefore time.Time) {
+	people := false
+	for _, o := range all {
+		if o.Earliest.IsZero() {
+			people = true
+		}
+		if o.Earliest.After(notBefore) {
+			notBefore = o.Earliest
+		}
+	}
+	if people {
+		return time.Time{}, notBefore
+	}
+	return notBefore, notBefore
 }
 
 // planned makes the plan that a promotion would make, and nothing else.
