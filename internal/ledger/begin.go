@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/bargeml/barge/environments"
 )
 
 // mayBegin tells why the rules forbid a Begun after this state; nil when they do not.
@@ -102,7 +104,31 @@ func (s *State) mayStart(b Begun) error {
 	if bound := s.Named(r.Name); r.Name != "" && bound != "" && bound != r.Artifact {
 		return fmt.Errorf("the name %s is bound to another artifact, %s", r.Name, bound)
 	}
+	if err := s.mayRule(b.Rules); err != nil {
+		return err
+	}
 	return s.mayBring(r)
+}
+
+// mayRule checks that a start brings the rules in force, or others that were approved; the first ones come by
+// themselves.
+func (s *State) mayRule(r Rules) error {
+	if len(r.Text) > 0 {
+		if is, err := environments.Digest(r.Text); err != nil || is != r.Digest {
+			return fmt.Errorf("its rules are not those of digest %s", r.Digest)
+		}
+	}
+	if _, approved := s.RulesApproval(r.Digest); s.Rules.Digest == "" || r.Digest == s.Rules.Digest || approved {
+		return nil
+	}
+	return fmt.Errorf("the rules in force are %s, and nobody approved %s", s.Rules.Digest, named(r.Digest))
+}
+
+func named(digest string) string {
+	if digest == "" {
+		return "none"
+	}
+	return digest
 }
 
 func (s *State) mayReturn(b Begun) error {

@@ -126,7 +126,7 @@ func act(random *rand.Rand, me ledger.Author, n int, s ledger.State) ledger.Body
 	to, fresh := s.To(plan)
 	start := ledger.Begun{
 		Why: ledger.Start, Plan: fmt.Sprintf("sha256:%s over %d", name, s.Champion.Live), Release: release(name), To: to, Seen: s.Decision,
-		Found: ledger.Values{}, Judges: []string{"nightly"},
+		Found: ledger.Values{}, Judges: []string{"nightly"}, Rules: ledger.Rules{Digest: fmt.Sprint("sha256:rules-", random.IntN(3))},
 	}
 	for _, id := range fresh {
 		start.Found[id] = ledger.Value(fmt.Sprintf(`"found by %s"`, me.Random))
@@ -134,7 +134,8 @@ func act(random *rand.Rand, me ledger.Author, n int, s ledger.State) ledger.Body
 	mend := ledger.Begun{Why: ledger.Mend, Release: s.Champion.Release, To: s.Champion.Values, Seen: s.Decision}
 	proven := ledger.Proven{Live: s.Champion.Live, How: ledger.Judged}
 	return pick(start, start, start, proven, proven, mend, rollback(s, 0), ledger.Unheld{}, ledger.Unbarred{Bar: ledger.Bar{Artifact: "sha256:" + name}},
-		ledger.Evidence{Token: fmt.Sprint(me.Random, n), Gate: "g", Artifact: "sha256:" + name, Outcome: "passed"}, ledger.Approved{Plan: start.Plan})
+		ledger.Evidence{Token: fmt.Sprint(me.Random, n), Gate: "g", Artifact: "sha256:" + name, Outcome: "passed"}, ledger.Approved{Plan: start.Plan},
+		ledger.Approved{Rules: start.Rules.Digest}, ledger.Approved{Rules: start.Rules.Digest})
 }
 
 func rollback(s ledger.State, replaces int) ledger.Body {
@@ -255,7 +256,8 @@ func replay(t *testing.T, seed uint64, entries []ledger.Entry) {
 	t.Helper()
 	inFlight, decision := 0, 0
 	var owner ledger.Author
-	plans := map[string]bool{}
+	plans, approved := map[string]bool{}, map[string]bool{}
+	brings, inForce := "", ""
 	var live, to ledger.Values
 	found := ledger.Values{}
 	for _, e := range entries {
@@ -272,6 +274,14 @@ func replay(t *testing.T, seed uint64, entries []ledger.Entry) {
 				wrong("its plan was begun before")
 			}
 			plans[b.Plan] = plans[b.Plan] || b.Why == ledger.Start
+			if !b.Why.GoesOn() {
+				brings = inForce
+			}
+			if b.Why == ledger.Start {
+				if brings = b.Rules.Digest; inForce != "" && brings != inForce && !approved[brings] {
+					wrong("it brings rules that nobody approved")
+				}
+			}
 			maps.Copy(found, b.Found)
 			for id, v := range b.To {
 				if b.Why == ledger.TurnBack && v != live[id] && v != found[id] {
@@ -292,6 +302,15 @@ func replay(t *testing.T, seed uint64, entries []ledger.Entry) {
 				}
 			}
 			live, inFlight = b.Values, 0
+			if brings != inForce {
+				approved = map[string]bool{}
+			}
+			inForce = brings
+		case ledger.Approved:
+			approved[b.Rules] = true
+		}
+		if e.State.Rules.Digest != inForce {
+			wrong("the rules in force are not those of the last start that went live")
 		}
 		if ours := e.State.Ours(); e.State.Flight != nil && !slices.Equal(ours, slices.Sorted(maps.Keys(e.State.Flight.To))) {
 			wrong("what is in flight leaves one of our pointers alone")

@@ -167,6 +167,16 @@ func (s State) Waiver(what, artifact string, now time.Time) (Placed[Waived], boo
 	return Placed[Waived]{}, false
 }
 
+// RulesApproval returns the approval of rules with exactly that digest, since those in force came.
+func (s State) RulesApproval(digest string) (Placed[Approved], bool) {
+	for _, a := range s.Approvals {
+		if digest != "" && a.Said.Rules == digest {
+			return a, true
+		}
+	}
+	return Placed[Approved]{}, false
+}
+
 // Named returns the artifact that a release's name is bound to here; "" when it is not.
 func (s State) Named(name string) string {
 	for artifact, k := range s.Known {
