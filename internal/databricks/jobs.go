@@ -83,8 +83,17 @@ func (w *Workspace) GetJob(ctx context.Context, id int64) (Job, error) {
 // FindJobs lists the jobs that carry a tag with this value, oldest first. Of a job that a list tells of, the settings
 // lack its tasks: GetJob has them. A list may be old.
 func (w *Workspace) FindJobs(ctx context.Context, tag, value string) ([]Job, error) {
+	return w.listJobs(ctx, url.Values{}, tag, value)
+}
+
+// FindNamedJobs is FindJobs among the jobs of one name: where a workspace has thousands of jobs, one call does.
+func (w *Workspace) FindNamedJobs(ctx context.Context, name, tag, value string) ([]Job, error) {
+	return w.listJobs(ctx, url.Values{"name": {name}}, tag, value)
+}
+
+func (w *Workspace) listJobs(ctx context.Context, query url.Values, tag, value string) ([]Job, error) {
 	var jobs []Job
-	for query := (url.Values{"limit": {"100"}}); ; {
+	for query.Set("limit", "100"); ; {
 		var page struct {
 			Jobs          []jobInfo `json:"jobs"`
 			NextPageToken string    `json:"next_page_token"`

@@ -27,6 +27,11 @@ func (s *Site) JobPointer(score string) Address {
 	return Address{ID: "job:" + score, Job: &JobAddress{Score: score, Tag: s.Project + "." + s.Environment + "." + score}}
 }
 
+// jobName is what the job of a score is called once it is set.
+func (s *Site) jobName(score string) string {
+	return fmt.Sprintf("%s %s (%s)", s.Project, score, s.Environment)
+}
+
 // JobValue is the definition and schedule of a score's job, on. Run and timeout stand in task.
 func (s *Site) JobValue(score environments.Score, task databricks.Task) (ledger.Value, error) {
 	task.Key = "score"
@@ -35,7 +40,7 @@ func (s *Site) JobValue(score environments.Score, task databricks.Task) (ledger.
 		return "", err
 	}
 	address := s.JobPointer(score.Name).Job
-	settings["name"] = fmt.Sprintf("%s %s (%s)", s.Project, score.Name, s.Environment)
+	settings["name"] = s.jobName(score.Name)
 	settings["tags"] = map[string]any{jobTag: address.Tag}
 	settings["max_concurrent_runs"] = 1
 	if score.Schedule != nil {
@@ -87,9 +92,12 @@ func (j *Job) Make(ctx context.Context) (int64, error) {
 	}
 }
 
+// unset is what a job is called that was made and never set.
+func unset(tag string) string { return "barge " + tag }
+
 func (j *Job) create(ctx context.Context) (int64, error) {
 	empty, err := json.Marshal(map[string]any{
-		"name": "barge " + j.address.Tag, "tags": map[string]any{jobTag: j.address.Tag}, "max_concurrent_runs": 1,
+		"name": unset(j.address.Tag), "tags": map[string]any{jobTag: j.address.Tag}, "max_concurrent_runs": 1,
 	})
 	if err != nil {
 		return 0, err
@@ -166,21 +174,8 @@ func resting(settings map[string]any) bool {
 
 // Holds compares key by key with what want says.
 func (j *Job) Holds(ctx context.Context, want ledger.Value) (bool, error) {
-	settings, err := j.settings(ctx)
-	if err != nil {
-		return false, err
-	}
-	if want == ledger.Off || want == ledger.Absent {
-		return resting(settings) || settings["schedule"] == nil, nil
-	}
-	var wanted map[string]any
-	if err := want.Decode(&wanted); err != nil {
-		return false, fmt.Errorf("reading the recorded value of %s: %w", j.id, err)
-	}
-	if _, named := wanted["schedule"]; !named && settings["schedule"] != nil {
-		return false, nil
-	}
-	return covers(settings, wanted), nil
+	different, err := j.Differs(ctx, want)
+	return err == nil && len(different) == 0, err
 }
 
 // covers tells whether got holds everything that want says, whatever else it has.

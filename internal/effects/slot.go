@@ -90,14 +90,8 @@ func (s *Slot) Holds(ctx context.Context, want ledger.Value) (bool, error) {
 	if version != "" {
 		return s.held(ctx, version)
 	}
-	for _, v := range s.memory.Ever {
-		if old, _ := versionOf(v); old != "" {
-			if stage, err := s.stage(ctx, old); err != nil || stage == s.address.Stage {
-				return false, err
-			}
-		}
-	}
-	return true, nil
+	different, err := s.Differs(ctx, want)
+	return err == nil && len(different) == 0, err
 }
 
 // versionOf reads a slot's value; "" is off.
@@ -126,10 +120,12 @@ func (s *Slot) stage(ctx context.Context, version string) (string, error) {
 
 func (s *Slot) held(ctx context.Context, version string) (bool, error) {
 	stage, err := s.stage(ctx, version)
-	if err != nil || stage == "" {
-		return false, err
-	}
-	return stage == s.address.Stage || slices.ContainsFunc(s.address.Downstream, func(p Place) bool { return p.Stage == stage }), nil
+	return s.counts(stage), err
+}
+
+// counts tells whether a version in that stage is held: it stands in the slot, or in that of an environment that follows.
+func (s *Slot) counts(stage string) bool {
+	return stage == s.address.Stage || slices.ContainsFunc(s.address.Downstream, func(p Place) bool { return p.Stage == stage })
 }
 
 func (s *Slot) explain(doing string, err error) error {
