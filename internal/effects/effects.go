@@ -33,6 +33,8 @@ type Pointer interface {
 	Read(context.Context) (ledger.Value, error)
 	// Holds tells whether it holds what want says. What the service adds of its own does not count.
 	Holds(ctx context.Context, want ledger.Value) (bool, error)
+	// Differs says in what it does not hold what want says; none: it does.
+	Differs(ctx context.Context, want ledger.Value) ([]Difference, error)
 	// Set makes it hold want, whatever it held. Safe to repeat.
 	Set(ctx context.Context, want ledger.Value, right Right) error
 }
@@ -50,6 +52,8 @@ type Site struct {
 // Registry is a registry as an environment reaches it.
 type Registry struct {
 	registry.Registry
+	// Where is what the ledger keeps of it, so that a rollback finds it without barge.hcl.
+	Where ledger.Where
 	// Remote is how notebooks of other workspaces find it; nil when it is their own workspace's.
 	Remote *environments.Remote
 	// Secrets resolves what a remote registry's secrets hold, at the last moment.
@@ -81,16 +85,18 @@ type Address struct {
 
 // Memory is what the ledger knows of a pointer.
 type Memory struct {
-	Job  int64          // the id of a job; 0: none yet
-	Out  []ledger.Value // versions that a rollback or a turn-back takes out of a slot
-	Ever []ledger.Value // all that this environment ever put into a slot
+	Job    int64          // the id of a job; 0: none yet
+	Recent []ledger.Value // what it may have been set to last: the champion's value, and those of every Begun since
+	Out    []ledger.Value // versions that a rollback or a turn-back takes out of a slot
+	Ever   []ledger.Value // all that this environment ever put into a slot
+	Back   bool           // its value is given back: what is in it is nobody's champion
 }
 
 // Pointer makes the pointer at an address.
 func (s *Site) Pointer(a Address, m Memory) (Pointer, error) {
 	switch {
 	case a.Job != nil:
-		return &Job{id: a.ID, workspace: s.Workspace, address: *a.Job, number: m.Job}, nil
+		return &Job{id: a.ID, workspace: s.Workspace, address: *a.Job, number: m.Job, recent: m.Recent}, nil
 	case a.Slot != nil:
 		r, err := s.Registries(a.Slot.Registry)
 		if err != nil {
