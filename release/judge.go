@@ -23,11 +23,19 @@ type ScoreResult struct {
 }
 
 // judge runs the first scoring of a Live that is not proven yet, and says by it whether the release stays. It needs
-// no right: anyone may judge, and the run's token makes it one run.
+// no right: anyone may judge, and the run's token makes it one run. Interrupted it leaves the run alone, which writes
+// what production reads: whoever judges next finds it.
 func (p *place) judge(ctx context.Context, s ledger.State, noWait bool) ([]ScoreResult, error) {
 	if s.IsProven() {
 		return nil, nil
 	}
+	defer p.step("%s is live in %s, and its first scoring is not waited for", s.Champion.Release, p.name)()
+	results, err := p.scoreFirst(ctx, s, noWait)
+	return results, interrupted(ctx, err, "barge resume --env "+p.name+" judges it, barge rollback --env "+p.name+" takes it back",
+		"%s is live in %s, and its first scoring was not waited for", s.Champion.Release, p.name)
+}
+
+func (p *place) scoreFirst(ctx context.Context, s ledger.State, noWait bool) ([]ScoreResult, error) {
 	e, scores, err := p.scores(ctx, s)
 	if err != nil {
 		return nil, err
@@ -44,7 +52,7 @@ func (p *place) judge(ctx context.Context, s ledger.State, noWait bool) ([]Score
 			if err != nil {
 				return nil, err
 			}
-			return nil, stop(ErrPending, "barge promote --to "+p.name+" goes on",
+			return nil, stop(ErrPending, "barge resume --env "+p.name+" waits for it and judges it",
 				"%s is live in %s, and its first scoring (%s, run %d) is not over", s.Champion.Release, p.name, score.Name, run)
 		}
 		result, err := p.firstScoring(ctx, s, e, score)
@@ -89,13 +97,17 @@ func (p *place) scores(ctx context.Context, s ledger.State) (*environments.Envir
 	return e, scores, nil
 }
 
-// championed is the environment as it counts for its champion.
+// championed is the environment as it counts for its champion: by the manifest that is kept beside the ledger.
 func (p *place) championed(ctx context.Context, s ledger.State) (*environments.Environment, error) {
-	c, err := p.open(ctx, s.Champion.Release.Artifact)
+	manifest, err := p.manifest(ctx, s.Champion.Release.Artifact)
 	if err != nil {
 		return nil, err
 	}
-	e, diags := c.project.Resolve(p.name)
+	recorded, err := environments.FromRecorded(manifest.Recorded)
+	if err != nil {
+		return nil, fmt.Errorf("reading the manifest of %s: %w", s.Champion.Release, err)
+	}
+	e, diags := p.Project.WithArtifact(recorded).Resolve(p.name)
 	if diags.HasErrors() {
 		return nil, diags
 	}
@@ -143,9 +155,12 @@ func (p *place) firstScoring(ctx context.Context, s ledger.State, e *environment
 	first := s.Attempt(scoreGate(score.Name), s.Champion.Release.Artifact, s.Rules.Digest, "")
 	for attempt := first; ; attempt++ {
 		run, err := p.startScoring(ctx, s, score, attempt)
+		if err != nil && ctx.Err() != nil {
+			return ScoreResult{}, err
+		}
 		if err != nil {
 			return ScoreResult{}, &Stop{
-				Why: ErrInconclusive, Err: err, Next: "barge promote --to " + p.name + " judges again",
+				Why: ErrInconclusive, Err: err, Next: "barge resume --env " + p.name + " judges again",
 				Message: fmt.Sprintf("%s is live in %s, and its first scoring could not be started", s.Champion.Release, p.name),
 			}
 		}
@@ -192,16 +207,14 @@ func (p *place) condemn(ctx context.Context, s ledger.State, score environments.
 		return stop(ErrGateFailed, "barge rollback --env "+p.name+" takes it back", "%s stays in %s though score %s failed: %s", release, p.name, score.Name, why)
 	case r.Outcome == gates.Failed:
 		p.Note("score %s failed: %s", score.Name, why)
+		scored := fmt.Sprintf("score %s of %s in %s failed: %s", score.Name, release, p.name, why)
 		back, err := p.rollback(ctx, s, Return{Environment: p.name, Reason: "first scoring " + score.Name + " failed: " + why}, s.Champion.Live)
-		if errors.Is(err, ErrConflict) {
-			return err // somebody else decided: what was judged is no more the champion
-		}
 		if err != nil {
-			return errors.Join(stop(ErrPartial, "barge rollback --env "+p.name, "score %s of %s in %s failed (%s), and rolling it back did not work", score.Name, release, p.name, why), err)
+			return p.notTakenBack(ctx, s, scored, err)
 		}
-		return stop(ErrRolledBack, r.Run, "score %s of %s in %s failed: %s; %s is back", score.Name, release, p.name, why, back.Release)
+		return stop(ErrRolledBack, "see the run's page "+r.Run, "%s; %s is back", scored, back.Release)
 	}
-	return stop(ErrInconclusive, "barge promote --to "+p.name+" judges again; barge rollback --env "+p.name+" takes it back",
+	return stop(ErrInconclusive, "barge resume --env "+p.name+" judges again; barge rollback --env "+p.name+" takes it back",
 		"%s is live in %s and not proven: score %s %s: %s", release, p.name, score.Name, r.Outcome, why)
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/bargeml/barge/internal/effects"
 	"github.com/bargeml/barge/internal/ledger"
@@ -37,7 +36,13 @@ type Request struct {
 }
 
 // Promote makes a release the champion of an environment: it plans, prepares, asks whether it may, switches, judges.
+// Interrupted before the switch it stops, and nothing live was changed; a switch comes to its end first.
 func (w *World) Promote(ctx context.Context, r Request) (*Promoted, error) {
+	done, err := w.promote(ctx, r)
+	return done, interrupted(ctx, err, "barge promote again goes on where it stopped", "promoting to %s: nothing live was changed", r.Environment)
+}
+
+func (w *World) promote(ctx context.Context, r Request) (*Promoted, error) {
 	p, c, err := w.asked(ctx, r)
 	if err != nil {
 		return nil, err
@@ -91,7 +96,7 @@ func (w *World) Promote(ctx context.Context, r Request) (*Promoted, error) {
 		return done, err
 	}
 	// From here on the pointers are ours, for seconds: an interrupt lets the switch come to an end.
-	now, err := o.finish(context.WithoutCancel(ctx))
+	now, err := o.finish(ctx)
 	if err != nil {
 		return done, err
 	}
@@ -121,6 +126,9 @@ func (p *place) genesis(ctx context.Context, c *candidate) (ledger.State, error)
 	}
 	genesis := p.Source
 	genesis.Project, genesis.Environment, genesis.Plan = p.Project.Name, p.name, plan.digest
+	if genesis.Where, err = p.where(plan.Plan); err != nil {
+		return s, err
+	}
 	entry, err := p.book.Append(ctx, func(s ledger.State) (ledger.Body, error) {
 		if s.Seq > 0 {
 			return nil, nil // somebody else was first
@@ -150,6 +158,10 @@ func (p *place) start(ctx context.Context, c *candidate, plan *prepared, r Reque
 	if err != nil {
 		return nil, err
 	}
+	where, err := p.where(plan.Plan)
+	if err != nil {
+		return nil, err
+	}
 	return p.begin(ctx, at, func(s ledger.State) (ledger.Begun, error) {
 		if err := p.inTheWay(s, plan); err != nil {
 			return ledger.Begun{}, err
@@ -160,7 +172,7 @@ func (p *place) start(ctx context.Context, c *candidate, plan *prepared, r Reque
 		to, _ := s.To(plan.Values)
 		return ledger.Begun{
 			Why: ledger.Start, Plan: plan.digest, Release: c.Release, To: to, Seen: s.Decision,
-			Rules: plan.rules, Judges: plan.Judges,
+			Rules: plan.rules, Judges: plan.Judges, Where: where,
 		}, nil
 	})
 }
@@ -186,12 +198,12 @@ func (p *place) underWay(ctx context.Context, s ledger.State, plan *prepared) (i
 			return 0, nil
 		case gone:
 			return 0, stop(ErrConflict, "barge resume --env "+p.name+" finishes it, barge rollback --env "+p.name+" takes it back",
-				"a %s of %s to %s is in flight, begun by %s (%s) at %s: %s", f.Kind, f.Release, p.name, f.Actor, f.By, f.At.Format(time.RFC3339), why)
+				"%s: %s; %s", p.name, InFlight(*f), why)
 		case p.Clocks.Least(waited) > p.Terms.TTL:
 			return 0, p.busy(s)
 		}
 		if !told {
-			p.Note("another barge (%s) promotes %s to %s by the same plan; waiting for it", f.By, f.Release, p.name)
+			p.Note("%s: %s, by the same plan; waiting for it", p.name, InFlight(*f))
 			told = true
 		}
 		if err := p.Sleep(ctx, min(left, p.Terms.TTL/120)); err != nil {
@@ -219,21 +231,23 @@ func (p *place) inTheWay(s ledger.State, plan *prepared) error {
 	return nil
 }
 
-// finish switches and ends with Live, or turns back.
+// finish switches and ends with Live, or turns back. An interrupt does not end it.
 func (o *owner) finish(ctx context.Context) (ledger.State, error) {
 	release, champion, kind := o.state.Flight.Release, o.state.Champion.Release, o.state.Flight.Kind
+	ctx = context.WithoutCancel(ctx)
+	defer o.step("the switch of %s to %s comes to its end first; after a second one barge resume --env %s goes on", o.name, release, o.name)()
 	now, err := o.end(ctx)
 	if err == nil || kind != ledger.Start || errors.Is(err, errLost) || errors.Is(err, ledger.ErrUnanswered) {
-		return now, o.stranded(ctx, release, err)
+		return now, o.stranded(ctx, err)
 	}
 	o.Note("  cannot go on: %s", err)
 	o.Note("turning back to %s", champion)
 	back, failing := o.turnBack(ctx)
 	if failing != nil {
-		return now, o.stranded(ctx, release, errors.Join(err, failing))
+		return now, o.stranded(ctx, errors.Join(err, failing))
 	}
 	if now, failing = back.end(ctx); failing != nil {
-		return now, back.stranded(ctx, release, errors.Join(err, failing))
+		return now, back.stranded(ctx, errors.Join(err, failing))
 	}
 	o.tellStore(ctx, now)
 	return now, &Stop{
@@ -248,21 +262,6 @@ func (o *owner) end(ctx context.Context) (ledger.State, error) {
 		return ledger.State{}, err
 	}
 	return o.live(ctx)
-}
-
-// stranded gives the right back, and says what nobody could finish: exit 7 with instructions. Where another barge has
-// the right it is a conflict. Nil stays nil.
-func (o *owner) stranded(ctx context.Context, release ledger.Release, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, errLost):
-		return stop(ErrConflict, "barge status --env "+o.name, "switching %s to %s: %s", o.name, release, err)
-	}
-	err = errors.Join(err, o.leave(ctx, err))
-	s := &Stop{Why: ErrPartial, Err: err, Next: "mend what the error names, then: barge resume --env " + o.name + ", or barge rollback --env " + o.name}
-	s.Message = fmt.Sprintf("switching %s to %s could neither be finished nor turned back; the ledger says what was to be set", o.name, release)
-	return s
 }
 
 // mend promotes the champion itself: nothing drifted, nothing done; else its recorded values are set again.
@@ -291,7 +290,7 @@ func (p *place) mend(ctx context.Context, s ledger.State) (*Promoted, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s, err = o.finish(context.WithoutCancel(ctx)); err != nil {
+		if s, err = o.finish(ctx); err != nil {
 			return nil, err
 		}
 		done.Outcome, done.Live = "mended", s.Champion.Live

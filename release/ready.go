@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -38,8 +39,8 @@ func (p *place) wayBack(ctx context.Context, s ledger.State) error {
 		return nil
 	}
 	err := p.present(ctx, champion.Artifact, s.Champion.Plan)
-	if err == nil {
-		return nil
+	if err == nil || ctx.Err() != nil {
+		return err
 	}
 	return &Stop{
 		Why: ErrConflict, Err: err, Next: "put it back, or barge rollback --env " + p.name + " to what can be returned to",
@@ -64,11 +65,7 @@ func (p *place) present(ctx context.Context, artifact, digest string) error {
 	if !there {
 		return fmt.Errorf("its folder %s is gone", plan.Folder)
 	}
-	document, err := p.site.Recorded(ctx, "artifacts", artifact)
-	if err != nil {
-		return err
-	}
-	manifest, err := artifacts.ReadManifest(document)
+	manifest, err := p.manifest(ctx, artifact)
 	if err != nil {
 		return err
 	}
@@ -82,6 +79,24 @@ func (p *place) present(ctx context.Context, artifact, digest string) error {
 	}
 	return nil
 }
+
+// manifest reads the manifest of an artifact that was live here.
+func (p *place) manifest(ctx context.Context, artifact string) (artifacts.Manifest, error) {
+	document, err := p.site.Recorded(ctx, "artifacts", artifact)
+	if err != nil {
+		return artifacts.Manifest{}, err
+	}
+	m, err := artifacts.ReadManifest(document)
+	if err != nil {
+		return m, err
+	}
+	if id, err := m.ID(); err != nil || id != artifact {
+		return m, fmt.Errorf("the manifest that is kept as artifact %s is that of %s: %w", artifact, id, errors.Join(errTampered, err))
+	}
+	return m, nil
+}
+
+var errTampered = errors.New("it was changed by hand")
 
 // uses tells whether a slot of the plan is the model's.
 func (p *Plan) uses(pin artifacts.ModelPin) bool {

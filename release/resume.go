@@ -2,12 +2,17 @@ package release
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/bargeml/barge/internal/effects"
 	"github.com/bargeml/barge/internal/ledger"
 )
+
+// Wait is how long resume and rollback wait, unless told otherwise, for an owner that may still be alive: as long as the
+// slowest switch may go on, and well beyond the minute of silence after which an owner is gone.
+const Wait = 10 * time.Minute
 
 // Resumption is what a resume is asked for.
 type Resumption struct {
@@ -19,7 +24,7 @@ type Resumption struct {
 // Resumed is what a resume found and did.
 type Resumed struct {
 	Environment string         `json:"environment"`
-	Outcome     string         `json:"outcome"` // nothing-to-do, finished, turned-back, judged
+	Outcome     string         `json:"outcome"` // nothing-to-do, finished, turned-back, judged, rolled-back, unproven
 	Found       string         `json:"found"`   // what was open, in words
 	Release     ledger.Release `json:"release"` // the champion now
 	Live        int            `json:"live"`
@@ -28,7 +33,7 @@ type Resumed struct {
 
 // Resume goes on with what somebody left open: it finishes a switch whose owner is gone by the recorded plan, or turns
 // it back, and judges a release whose first scoring nobody judged. It says what it found, and a second call does
-// nothing.
+// nothing. Without a result nothing was done.
 func (w *World) Resume(ctx context.Context, r Resumption) (*Resumed, error) {
 	p, err := w.place(r.Environment)
 	if err != nil {
@@ -41,7 +46,7 @@ func (w *World) Resume(ctx context.Context, r Resumption) (*Resumed, error) {
 	done := &Resumed{Environment: p.name, Outcome: "nothing-to-do", Found: "nothing is open"}
 	if s.Flight != nil {
 		if s, err = p.goOn(ctx, s, r, done); err != nil {
-			return done, err
+			return nil, err
 		}
 	}
 	done.Release, done.Live = s.Champion.Release, s.Champion.Live
@@ -49,11 +54,30 @@ func (w *World) Resume(ctx context.Context, r Resumption) (*Resumed, error) {
 		return done, nil
 	}
 	if done.Outcome == "nothing-to-do" {
+		if r.TurnBack {
+			return nil, stop(ErrConflict, "barge rollback --env "+p.name+" takes it back",
+				"turning back in %s: nothing is in flight; %s is live and its first scoring was not judged", p.name, s.Champion.Release)
+		}
 		done.Outcome, done.Found = "judged", fmt.Sprintf("%s is live and its first scoring was not judged", s.Champion.Release)
-		p.Note("%s: %s", p.name, done.Found)
+		p.Note("%s: %s; judging it", p.name, done.Found)
 	}
+	return done, p.judgeOpen(ctx, s, done)
+}
+
+// judgeOpen judges what is live and not proven, and says what came of it.
+func (p *place) judgeOpen(ctx context.Context, s ledger.State, done *Resumed) (err error) {
 	done.Scorings, err = p.judge(ctx, s, false)
-	return done, err
+	switch {
+	case errors.Is(err, ErrRolledBack):
+		now, reading := p.state(context.WithoutCancel(ctx))
+		if reading != nil {
+			return errors.Join(err, reading)
+		}
+		done.Outcome, done.Release, done.Live = "rolled-back", now.Champion.Release, now.Champion.Live
+	case err != nil && !errors.Is(err, ErrGateFailed): // a failure that keeps it is a judgement, too
+		done.Outcome = "unproven"
+	}
+	return err
 }
 
 // goOn finishes or turns back what is in flight, once its owner is gone.
@@ -67,29 +91,35 @@ func (p *place) goOn(ctx context.Context, s ledger.State, r Resumption, done *Re
 		done.Found = "what was in flight came to its end while this command waited"
 		return s, nil
 	}
-	done.Found = fmt.Sprintf("a %s of %s, begun by %s (%s) at %s: %s", f.Kind, f.Release, f.Actor, f.By, f.At.Format(time.RFC3339), why)
+	done.Found = InFlight(*f) + "; " + why
 	p.Note("%s: %s", p.name, done.Found)
-	_, barred := s.Barred(f.Release)
+	if r.TurnBack && f.Kind != ledger.Start {
+		return s, stop(ErrConflict, "barge resume --env "+p.name+" finishes it", "turning back in %s: a %s is in flight, and only a promotion is turned back", p.name, f.Kind)
+	}
+	bar, barred := s.Barred(f.Release)
 	back := f.Kind == ledger.Start && (r.TurnBack || barred)
-	if back {
+	switch {
+	case back && barred:
+		p.Note("%s is barred (%s): turning back to %s", f.Release, bar.Said.Reason, s.Champion.Release)
+	case back:
 		p.Note("turning back to %s", s.Champion.Release)
-	} else {
+	default:
 		p.Note("finishing it by its recorded plan")
 	}
 	o, err := p.takeOver(ctx, s, back)
 	if err != nil {
 		return s, err
 	}
+	whole := context.WithoutCancel(ctx)
+	if s, err = o.finish(whole); err != nil {
+		return s, err
+	}
 	done.Outcome = "finished"
 	if back {
 		done.Outcome = "turned-back"
 	}
-	whole := context.WithoutCancel(ctx)
-	s, err = o.finish(whole)
-	if err == nil {
-		p.tellStore(whole, s)
-	}
-	return s, err
+	p.tellStore(whole, s)
+	return s, nil
 }
 
 // takeOver appends the Begun that makes this process the owner of what is in flight. Every pointer is read first: when
@@ -156,12 +186,10 @@ func (p *place) awaitGone(ctx context.Context, s ledger.State, wait time.Duratio
 			return s, why, nil
 		}
 		if p.Clocks.Least(began) >= wait {
-			f := s.Flight
-			return s, "", stop(ErrConflict, "barge resume --env "+p.name+" --wait 10m waits for it, or takes it over when its owner is gone",
-				"a %s of %s to %s is in flight, begun by %s (%s); its last sign of life was at %s", f.Kind, f.Release, p.name, f.Actor, f.By, f.At.Format(time.RFC3339))
+			return s, "", p.busy(s)
 		}
 		if !told {
-			p.Note("a %s of %s to %s is in flight, begun by %s (%s); waiting until it ends or its owner is gone", s.Flight.Kind, s.Flight.Release, p.name, s.Flight.Actor, s.Flight.By)
+			p.Note("%s: %s; waiting until it ends or its owner is gone", p.name, InFlight(*s.Flight))
 			told = true
 		}
 		if err := p.Sleep(ctx, min(left, p.Terms.TTL/60)); err != nil {

@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,6 +36,11 @@ type RolledBack struct {
 // Rollback makes an earlier champion the champion again, from the ledger alone: nothing is uploaded and nothing run.
 // No approval, gate, soak, freeze or hold stands in its way.
 func (w *World) Rollback(ctx context.Context, r Return) (*RolledBack, error) {
+	done, err := w.rollBack(ctx, r)
+	return done, interrupted(ctx, err, "barge rollback --env "+r.Environment, "rolling %s back: nothing was done", r.Environment)
+}
+
+func (w *World) rollBack(ctx context.Context, r Return) (*RolledBack, error) {
 	p, err := w.place(r.Environment)
 	if err != nil {
 		return nil, err
@@ -60,7 +66,7 @@ func (p *place) rollback(ctx context.Context, s ledger.State, r Return, judged i
 	if err != nil {
 		return nil, err
 	}
-	target, err := target(s, r.Release, removed, bars)
+	target, err := p.target(ctx, s, r.Release, removed, bars)
 	if err != nil {
 		return nil, &Stop{Why: ErrConflict, Err: err, Message: "rolling " + p.name + " back", Next: "barge history --env " + p.name + " lists what was live"}
 	}
@@ -100,8 +106,22 @@ func (p *place) rollback(ctx context.Context, s ledger.State, r Return, judged i
 	return done, nil
 }
 
-// target is what is returned to, with what is removed left out even where it was live twice, and with what shares the
-// fault that is barred.
+// target is what is returned to. Where the state does not reach back so far, the ledger does.
+func (p *place) target(ctx context.Context, s ledger.State, named string, removed ledger.Release, bars []ledger.Bar) (ledger.Past, error) {
+	for {
+		t, err := target(s, named, removed, bars)
+		if !errors.Is(err, ledger.ErrTooOld) {
+			return t, err
+		}
+		older, more, reading := p.book.Older(ctx, s)
+		if reading != nil || !more {
+			return t, errors.Join(err, reading)
+		}
+		s = older
+	}
+}
+
+// target leaves out what is removed even where it was live twice, and what shares the fault that is barred.
 func target(s ledger.State, named string, removed ledger.Release, bars []ledger.Bar) (ledger.Past, error) {
 	if named != "" {
 		if t, err := s.RollbackTarget(named); err != nil || t.Release.Artifact == s.Champion.Release.Artifact {
@@ -138,12 +158,6 @@ func (p *place) restore(ctx context.Context, s ledger.State, target ledger.Past,
 	return true, err
 }
 
-func (p *place) busy(s ledger.State) error {
-	f := s.Flight
-	return stop(ErrConflict, "barge resume --env "+p.name+" waits for it, or goes on with it when its owner is gone",
-		"a %s of %s to %s is in flight, begun by %s (%s) at %s", f.Kind, f.Release, p.name, f.Actor, f.By, f.At.Format(time.RFC3339))
-}
-
 // returnTo begins the rollback, over what is in flight in the state now when its owner is gone, and switches.
 func (p *place) returnTo(ctx context.Context, s, now ledger.State, target ledger.Past, bars []ledger.Bar, judged int) (ledger.State, error) {
 	at, err := p.returnAddresses(ctx, now, target)
@@ -157,7 +171,9 @@ func (p *place) returnTo(ctx context.Context, s, now ledger.State, target ledger
 		}
 		replaces = now.Flight.Seq
 	}
-	if err := p.present(ctx, target.Release.Artifact, target.Plan); err != nil {
+	if err := p.present(ctx, target.Release.Artifact, target.Plan); ctx.Err() != nil {
+		return now, err
+	} else if err != nil {
 		return now, &Stop{
 			Why: ErrConflict, Err: err, Next: "put it back, or name another release: barge history --env " + p.name + " lists what was live",
 			Message: fmt.Sprintf("rolling %s back to %s: it is no more whole, nothing was done", p.name, target.Release),
@@ -178,15 +194,15 @@ func (p *place) returnTo(ctx context.Context, s, now ledger.State, target ledger
 		to, back, _ := now.Return(target.Values)
 		return ledger.Begun{
 			Why: ledger.Rollback, Plan: target.Plan, Release: target.Release, To: to, Back: back, Bars: bars, Replaces: replaces, Seen: now.Decision,
+			Start: target.Live, Judges: target.Judges,
 		}, nil
 	})
 	if err != nil {
 		return now, err
 	}
-	whole := context.WithoutCancel(ctx)
-	now, err = o.finish(whole)
+	now, err = o.finish(ctx)
 	if err == nil {
-		p.tellStore(whole, now)
+		p.tellStore(context.WithoutCancel(ctx), now)
 	}
 	return now, err
 }
@@ -199,7 +215,7 @@ func (p *place) joinRollback(ctx context.Context, s ledger.State, r Return, done
 		return nil, err
 	}
 	done.Outcome, done.Release, done.Live = "done", now.Champion.Release, now.Champion.Live
-	return done, p.bar(ctx, done.Bars, now.Champion.Release)
+	return done, p.bar(context.WithoutCancel(ctx), done.Bars, now.Champion.Release)
 }
 
 // bar appends bars that are not there yet. What is live again is never barred by its own return.

@@ -30,13 +30,18 @@ func (o *owner) makeJob(ctx context.Context, p effects.Pointer) error {
 	return nil
 }
 
-// grantJob gives operators their right on a job before it is active: without it a rollback would not work for them.
+// grantJob gives operators their right on a job before it is active: without it a rollback would not work for them. They
+// are those of the rules that a start brings; nothing else changes rules.
 func (o *owner) grantJob(ctx context.Context, number int64) error {
-	e := o.Project.Environment(o.name)
-	if e == nil {
-		return nil
+	text := o.state.Rules.Text
+	if f := o.state.Flight; f.Kind == ledger.Start {
+		text = f.Rules.Text
 	}
-	return o.site.GrantJob(ctx, number, e.Operators)
+	rules, err := recordedRules(text)
+	if err != nil {
+		return err
+	}
+	return o.site.GrantJob(ctx, number, rules.Operators)
 }
 
 // newJob finds or makes the job of a score, and records its id before it is ever active.

@@ -29,18 +29,22 @@ type owner struct {
 }
 
 // begin appends a Begun and so makes this process the owner. decide sees the fold that the Begun is appended to, and
-// refuses by an error; what it returns gets the values found in new pointers, as they were read after that fold.
+// refuses by an error; what it returns gets the values found in new pointers, as they were read after that fold. After
+// an interrupt nothing is begun, and a Begun that is on its way is waited for: nobody would go on with it.
 func (p *place) begin(ctx context.Context, at []effects.Address, decide func(ledger.State) (ledger.Begun, error)) (*owner, error) {
 	found, read := ledger.Values{}, 0 // read: the entry after which they were
 	for {
 		var missing []string
 		right := ledger.NoteRight(p.Terms, p.Clocks)
-		entry, err := p.book.Append(ctx, func(s ledger.State) (ledger.Body, error) {
+		entry, err := p.book.Append(context.WithoutCancel(ctx), func(s ledger.State) (ledger.Body, error) {
 			b, err := decide(s)
+			if err == nil {
+				err = ctx.Err()
+			}
 			if err != nil {
 				return nil, err
 			}
-			b.Found, missing = ledger.Values{}, fresh(s, b.To)
+			b.Run, b.Found, missing = p.Run, ledger.Values{}, fresh(s, b.To)
 			if len(missing) > 0 && read != s.Seq {
 				return nil, nil // read them first, then decide again
 			}
@@ -134,14 +138,15 @@ func (p *place) pointer(s ledger.State, at []effects.Address, id string) (effect
 		return nil, fmt.Errorf("pointer %s of environment %s: no recorded plan says where it stands", id, p.name)
 	}
 	m := effects.Memory{Job: s.Job(id), Ever: s.Slots[id]}
-	if f := s.Flight; f != nil && f.Kind != ledger.Start && f.Kind != ledger.Mend {
-		if v, ok := s.Champion.Values[id]; ok {
-			m.Out = append(m.Out, v)
+	for _, values := range append([]ledger.Values{s.Champion.Values}, s.Since...) {
+		if v, ok := values[id]; ok {
+			m.Recent = append(m.Recent, v)
 		}
-		for _, values := range s.Since {
-			if v, ok := values[id]; ok {
-				m.Out = append(m.Out, v)
-			}
+	}
+	if f := s.Flight; f != nil {
+		m.Back = slices.Contains(f.Back, id) || f.Release.Artifact == ""
+		if f.Kind != ledger.Start && f.Kind != ledger.Mend {
+			m.Out = m.Recent
 		}
 	}
 	return p.site.Pointer(at[i], m)
@@ -177,7 +182,7 @@ func (o *owner) goOn(ctx context.Context, why ledger.Why, jobs map[string]int64)
 		f := s.Flight
 		return ledger.Begun{
 			Why: why, Plan: f.Plan, Release: f.Release, To: f.To, Back: f.Back, Replaces: f.Seq, Seen: s.Decision,
-			Rules: f.Rules, Judges: f.Judges, Jobs: jobs,
+			Rules: f.Rules, Judges: f.Judges, Jobs: jobs, Run: o.Run,
 		}, nil
 	})
 	if err != nil {

@@ -28,13 +28,14 @@ type World struct {
 	Site    func(environment string) (*effects.Site, error)
 	Ledger  func(environment string) (*ledger.Ledger, error)
 	Source  ledger.Genesis // whose ledgers these are: repository and path of barge.hcl
+	Run     string         // the page of the pipeline's run that this process is part of, if it is; for people
 	// Age says how old the first commit is to the second.
 	Age func(a, b string) (artifacts.Order, error)
 
 	Terms  ledger.Terms
 	Clocks ledger.Clocks
 	Sleep  func(context.Context, time.Duration) error
-	Dead   func(ledger.Author) bool // nil: ledger.SeenDead
+	Dead   func(ledger.Author) bool         // nil: ledger.SeenDead
 	Note   func(format string, args ...any) // progress, for people
 	Step   func(what string)                // hears what an interrupt would finish or undo now, "" for nothing; may be nil
 }
@@ -93,6 +94,7 @@ type candidate struct {
 	ledger.Release
 	artifact *artifacts.Artifact
 	project  *environments.Project // where and rules of barge.hcl, everything else of the artifact
+	graph    *artifacts.Graph      // which notebook brings in which; see calls
 }
 
 // open finds an artifact by name, id or the beginning of one.

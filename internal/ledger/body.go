@@ -120,9 +120,8 @@ type Begun struct {
 
 // Where is how a registry is reached, so that a rollback needs no barge.hcl. How to sign in is never in it.
 type Where struct {
-	Kind      string `json:"kind"`
-	Workspace string `json:"workspace"` // as barge.hcl calls it
-	Host      string `json:"host"`
+	Kind string `json:"kind"`
+	Host string `json:"host"` // the URL of its workspace
 }
 
 // Live says that every pointer was read as its Begun wanted it: the switch is finished.

@@ -34,7 +34,7 @@ func (s State) RollbackTarget(choice string) (Past, error) {
 	here, ok := s.past(s.Champion.Start)
 	if s.InFlight() == Start {
 		if c := s.Champion; s.returnable(c.Release) {
-			here.Release, here.Values, here.Judges = c.Release, c.Values, c.Judges
+			here.Live, here.Plan, here.Release, here.Values, here.Judges = c.Start, c.Plan, c.Release, c.Values, c.Judges
 			return here, nil
 		}
 	} else if ok && here.Replaced != 0 {
