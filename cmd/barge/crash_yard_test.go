@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -34,6 +35,8 @@ type yard struct {
 
 	order   sync.Mutex // calls of all twins, one at a time
 	passing *passage   // of the command that runs; nil: the calls are the test's own
+
+	crowd atomic.Pointer[crowd] // takes the calls of several commands at once; nil: there is one
 }
 
 // passage is one command on its way: its calls so far, and where it dies.
@@ -71,6 +74,10 @@ func (p *passage) kill() {
 // through stands before the API of every twin.
 func (y *yard) through(workspace string, api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c := y.crowd.Load(); c != nil {
+			c.serve(workspace, api, w, r)
+			return
+		}
 		y.order.Lock()
 		defer y.order.Unlock()
 		p := y.passing
