@@ -122,6 +122,9 @@ func (p *place) gate(ctx context.Context, c *candidate, plan *prepared, s ledger
 	first := nextAttempt(s, ledger.Evidence{Gate: g.Name, Artifact: c.Artifact, Rules: plan.Rules, Champion: champion.id}, rerun)
 	for attempt := first; ; attempt++ {
 		e, err := p.weigh(ctx, c, plan, g, champion, wanted, attempt)
+		if errors.Is(err, errCancelled) {
+			return GateResult{}, errors.Join(err, p.noteCancelled(ctx, c, e, g))
+		}
 		if err != nil {
 			return GateResult{}, err
 		}
@@ -133,6 +136,13 @@ func (p *place) gate(ctx context.Context, c *candidate, plan *prepared, s ledger
 		}
 		p.Note("  gate %s errored: %s; trying again", g.Name, strings.Join(e.Reasons, "; "))
 	}
+}
+
+// noteCancelled records an attempt that an interrupt ended: the next one must not find its run by the token.
+func (p *place) noteCancelled(ctx context.Context, c *candidate, e gates.Evidence, g environments.Gate) error {
+	e.At = p.site.Now()
+	v := gates.Verdict{Outcome: gates.Errored, Reasons: []string{"its run was cancelled, since the command that waited for it was interrupted"}}
+	return p.keep(context.WithoutCancel(ctx), c, e.Weighed(v, g.Expects))
 }
 
 // nextAttempt numbers the next run about what e is about: its token must find no run that was judged already. One that

@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -61,13 +62,24 @@ func told(t gates.Task) map[string]string {
 	return versions
 }
 
-// runOnce starts a one-off run, waits for it and cancels it when the command is interrupted.
+// errCancelled says that a run was begun and cancelled, since the command that waited for it was interrupted.
+var errCancelled = errors.New("the run was cancelled")
+
+// runOnce starts a one-off run, waits for it, and cancels it when the command is interrupted.
 func (p *place) runOnce(ctx context.Context, o effects.Order) (gates.Run, error) {
-	run, err := p.site.Start(ctx, o)
+	if err := ctx.Err(); err != nil {
+		return gates.Run{}, err
+	}
+	defer p.step("cancelling the run %s", o.Name)()
+	whole := context.WithoutCancel(ctx)
+	run, err := p.site.Start(whole, o) // cut short it might be a run that nobody knows of
 	if err != nil {
 		return gates.Run{}, err
 	}
 	out, err := p.site.Await(ctx, run, func(page string) { p.Note("  running %s: %s", o.Name, page) })
+	if err != nil && ctx.Err() != nil {
+		return gates.Run{}, errors.Join(fmt.Errorf("%w: %s (run %d): %w", errCancelled, o.Name, run, ctx.Err()), p.site.Workspace.CancelRun(whole, run))
+	}
 	return answered(out), err
 }
 

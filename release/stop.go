@@ -1,8 +1,10 @@
 package release
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Why a command stops short of what was asked. Each has an exit code of its own; see Stop.
@@ -14,6 +16,7 @@ var (
 	ErrPartial      = errors.New("partly done: a person is needed")
 	ErrPending      = errors.New("pending")
 	ErrInconclusive = errors.New("inconclusive")
+	ErrInterrupted  = errors.New("interrupted")
 )
 
 // Stop is an error that says why a command stopped and what to do next.
@@ -22,13 +25,26 @@ type Stop struct {
 	Message string // what was attempted, on what, why not
 	Next    string // the command to type next; may be empty
 	Err     error  // what lies beneath; may be nil
+
+	// What a person needs who is needed: what is not as it is to be, what to type in this order, and what can be typed
+	// instead of barge until barge can do it again.
+	Left   []string
+	Do     []Deed
+	ByHand []Deed
+}
+
+// Deed is a command to type.
+type Deed struct {
+	Command string `json:"command"`
+	For     string `json:"for"`
 }
 
 func (s *Stop) Error() string {
+	text := s.Message
 	if s.Err != nil {
-		return s.Message + ": " + s.Err.Error()
+		text += ": " + s.Err.Error()
 	}
-	return s.Message
+	return strings.Join(append([]string{text}, s.Left...), "\n")
 }
 
 // Unwrap gives the reason and what lies beneath.
@@ -44,4 +60,24 @@ func (s *Stop) Hint() string { return s.Next }
 
 func stop(why error, next, format string, args ...any) *Stop {
 	return &Stop{Why: why, Message: fmt.Sprintf(format, args...), Next: next}
+}
+
+// interrupted makes of an error that came of an interrupt one that says what was left, and how to go on; any other
+// error stays as it is.
+func interrupted(ctx context.Context, err error, next, format string, args ...any) error {
+	if ctx.Err() == nil || !errors.Is(err, context.Canceled) || errors.Is(err, ErrInterrupted) {
+		return err
+	}
+	s := stop(ErrInterrupted, next, format, args...)
+	s.Err = err
+	return s
+}
+
+// step tells what an interrupt would finish or undo from now on; what is returned tells that this is over.
+func (w *World) step(format string, args ...any) (over func()) {
+	if w.Step == nil {
+		return func() {}
+	}
+	w.Step(fmt.Sprintf(format, args...))
+	return func() { w.Step("") }
 }

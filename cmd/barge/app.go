@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/bargeml/barge/environments"
+	"github.com/bargeml/barge/release"
 )
 
 // version is set by the linker for a release of barge itself.
@@ -29,10 +30,20 @@ func (h *house) run(ctx context.Context, argv []string) int {
 	if err == nil {
 		err = guarded(func() error { return app.RunContext(ctx, argv) })
 	}
-	if ctx.Err() != nil && err != nil && !errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("%w (%w)", err, ctx.Err())
+	if code, _ := exit(err); ctx.Err() != nil && (code == 1 || errors.Is(err, context.Canceled)) && !errors.Is(err, release.ErrInterrupted) {
+		err = &interruptedError{err}
 	}
 	return h.finish(err)
+}
+
+// interrupted tells, at the first signal, what is finished or undone before the command ends.
+func (h *house) interrupted() {
+	step := h.step.Load()
+	if step == nil || *step == "" {
+		h.console.Warn("interrupted: stopping; a second ^C stops at once")
+		return
+	}
+	h.console.Warn("interrupted: %s; a second ^C stops at once", *step)
 }
 
 // guarded turns a panic, which is a defect of barge, into an error that says so. BARGE_DEBUG=1 lets it through.
@@ -132,13 +143,22 @@ func (h *house) finish(err error) int {
 	if errors.As(err, &hinted) {
 		hint = hinted.Hint()
 	}
+	var stop *release.Stop
+	if !errors.As(err, &stop) {
+		stop = &release.Stop{}
+	}
 	if h.console.JSON && !h.printed {
-		_ = h.console.Print(map[string]any{
+		document := map[string]any{
 			"format_version": 1,
 			"error":          h.secrets.String(err.Error()),
 			"hint":           hint,
 			"exit":           map[string]any{"code": code, "name": name},
-		}, nil)
+		}
+		if len(stop.Do) > 0 {
+			document["left"], document["do"] = append([]string{}, stop.Left...), stop.Do
+			document["by_hand"] = append([]release.Deed{}, stop.ByHand...)
+		}
+		_ = h.console.Print(document, nil)
 	}
 	var diagnostics environments.Diagnostics
 	if errors.As(err, &diagnostics) {
@@ -149,7 +169,21 @@ func (h *house) finish(err error) int {
 	if hint != "" {
 		h.console.Hint("%s", hint)
 	}
+	h.instruct(stop)
 	return code
+}
+
+// instruct writes what a person has to type, each command on a line of its own and ready to be copied.
+func (h *house) instruct(s *release.Stop) {
+	for i, d := range s.Do {
+		h.console.Note("  %d. %s  # %s", i+1, d.Command, d.For)
+	}
+	if len(s.ByHand) > 0 {
+		h.console.Note("what cannot wait for barge can be set by hand, with the rights for it; barge sets it again afterwards:")
+	}
+	for _, d := range s.ByHand {
+		h.console.Note("  - %s  # %s", d.Command, d.For)
+	}
 }
 
 func versionCommand(h *house) *cli.Command {

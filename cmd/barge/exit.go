@@ -15,6 +15,13 @@ type usageError struct{ message, hint string }
 func (e *usageError) Error() string { return e.message }
 func (e *usageError) Hint() string  { return e.hint }
 
+// interruptedError is what a command ended with because it was asked to end.
+type interruptedError struct{ err error }
+
+func (e *interruptedError) Error() string   { return "interrupted: " + e.err.Error() }
+func (e *interruptedError) Hint() string    { return "barge status shows what was done" }
+func (e *interruptedError) Unwrap() []error { return []error{release.ErrInterrupted, e.err} }
+
 // errChanges is no failure: --detailed-exitcode tells by it that there is something to change.
 var errChanges = errors.New("there are changes")
 
@@ -26,6 +33,7 @@ var exits = []struct {
 }{
 	{release.ErrRolledBack, 6, "rolled_back"},
 	{release.ErrPartial, 7, "partial"},
+	{release.ErrInterrupted, 130, "interrupted"},
 	{release.ErrGateFailed, 3, "gate_failed"},
 	{release.ErrConflict, 5, "conflict"},
 	{release.ErrPending, 8, "pending"},
@@ -35,7 +43,6 @@ var exits = []struct {
 	{databricks.ErrForbidden, 4, "permission"},
 	{errChanges, 2, "changes"},
 	{context.DeadlineExceeded, 124, "timeout"},
-	{context.Canceled, 130, "interrupted"},
 }
 
 // exit says how the process ends for err: 0 for nil.

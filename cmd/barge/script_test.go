@@ -29,6 +29,8 @@ import (
 //	fire SCORE                    runs prod's job as its schedule would
 //	log WORKSPACE                 the twin's calls that change something to stdout; "log WORKSPACE clear"
 //	hold WORKSPACE TEXT           the next call with TEXT in its path is not answered; held waits for it
+//	signal INT|TERM|HUP           to what runs in the background
+//	await FILE TEXT               waits until a process in the background has written a text into a file
 //	intact WORKSPACE              the ledger there verifies
 //	slot STAGE [VERSION ...]      which versions stand in a stage, exactly
 //	clock DURATION                moves the twins' clock
@@ -68,6 +70,7 @@ func TestScripts(t *testing.T) {
 			"register": verb(registerVersion), "tamper": verb(tamper),
 			"answer": verb(answer), "go": verb(letGo), "begun": verb(begun), "fault": verb(fault), "api": verb(api),
 			"job": verb(job), "fire": verb(fire), "log": verb(requestLog), "intact": verb(intact), "hold": verb(hold), "held": verb(held), "slot": verb(slot), "clock": verb(moveClock),
+			"signal": verb(sendSignal), "await": verb(awaitText),
 			"remember": verb(remembered), "unchanged": verb(unchanged), "exitcode": verb(exitCode), "jsondoc": verb(jsonDocument),
 		},
 	})
