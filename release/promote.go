@@ -16,8 +16,10 @@ type Promoted struct {
 	Release     ledger.Release `json:"release"`
 	Replaced    ledger.Release `json:"replaced,omitzero"`
 	Plan        string         `json:"plan_digest,omitempty"`
-	Outcome     string         `json:"outcome"` // done, nothing-to-do, mended
-	Live        int            `json:"live"`    // number of the ledger's entry
+	Outcome     string         `json:"outcome"`          // done, nothing-to-do, mended
+	Live        int            `json:"live"`             // number of the ledger's entry
+	Rules       *RulesChange   `json:"rules,omitempty"`  // that it brought, with whose approval; nil: they stay
+	Waived      []Waiver       `json:"waived,omitempty"` // what counted without its evidence
 	Gates       []GateResult   `json:"gates,omitempty"`
 	Scorings    []ScoreResult  `json:"scorings,omitempty"`
 }
@@ -78,7 +80,11 @@ func (w *World) promote(ctx context.Context, r Request) (*Promoted, error) {
 	if err := before.refuse(s, false); err != nil {
 		return nil, err
 	}
-	if err := p.ready(ctx, plan, s); err != nil {
+	done.Rules = rulesChange(s, plan.brings)
+	if done.Waived, err = p.waivers(ctx, s, c.Artifact); err != nil {
+		return nil, err
+	}
+	if err := p.ready(ctx, c, plan, s); err != nil {
 		return nil, err
 	}
 	if done.Gates, err = p.prepare(ctx, c, plan, s, r); err != nil {
@@ -312,7 +318,7 @@ func (p *place) tellStore(ctx context.Context, s ledger.State) {
 		p.Note("warning: the store does not say yet what is live in %s: %s", p.name, p.NoStore)
 		return
 	}
-	if err := p.Store.SetLive(ctx, p.name, s.Champion.Release.Artifact); err != nil {
+	if err := p.Store.SetLive(context.WithoutCancel(ctx), p.name, s.Champion.Release.Artifact); err != nil {
 		p.Note("warning: the store does not say yet what is live in %s: %s", p.name, err)
 	}
 }

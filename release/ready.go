@@ -7,12 +7,17 @@ import (
 	"strings"
 
 	"github.com/bargeml/barge/artifacts"
+	"github.com/bargeml/barge/internal/effects"
 	"github.com/bargeml/barge/internal/ledger"
 )
 
-// ready makes sure, before anything is live, that the release can be switched to and back from: its registered models
-// are this project's, operators have their rights on models and jobs, and what runs now could be returned to.
-func (p *place) ready(ctx context.Context, plan *prepared, s ledger.State) error {
+// ready makes sure, before anything is live, that the release can be switched to and back from: what its runs are to run
+// on is there, its registered models are this project's, operators have their rights on models and jobs, and what runs
+// now could be returned to.
+func (p *place) ready(ctx context.Context, c *candidate, plan *prepared, s ledger.State) error {
+	if err := p.machines(ctx, c, plan); err != nil {
+		return err
+	}
 	operators := plan.environment.Operators
 	for _, at := range plan.Pointers {
 		switch {
@@ -32,13 +37,43 @@ func (p *place) ready(ctx context.Context, plan *prepared, s ledger.State) error
 	return p.wayBack(ctx, s)
 }
 
-// wayBack makes sure that what runs now can be returned to after the promotion.
+// machines makes sure that the clusters and policies that gates and scores name are there.
+func (p *place) machines(ctx context.Context, c *candidate, plan *prepared) error {
+	var needs effects.Needs
+	for _, g := range plan.environment.Gates {
+		on, err := computeOf(c.project, g.Compute)
+		if err != nil {
+			return fmt.Errorf("gate %s: %w", g.Name, err)
+		}
+		needs.Compute(on)
+	}
+	needs.Jobs(plan.Values)
+	err := p.site.There(ctx, needs)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return &Stop{
+		Why: ErrConflict, Err: err, Next: "name another compute in barge.hcl and build again, or have it made",
+		Message: fmt.Sprintf("promoting %s to %s: it could not run", c.Release, p.name),
+	}
+}
+
+// wayBack makes sure that what runs now can be returned to after the promotion. A folder that was damaged is mended
+// where the store still has what was in it.
 func (p *place) wayBack(ctx context.Context, s ledger.State) error {
 	champion := s.Champion.Release
 	if champion.Artifact == "" {
 		return nil
 	}
-	err := p.present(ctx, champion.Artifact, s.Champion.Plan)
+	err := p.mendFolder(ctx, s)
+	if err == nil {
+		err = p.present(ctx, champion.Artifact, s.Champion.Plan)
+	}
+	if err == nil {
+		var needs effects.Needs
+		needs.Jobs(s.Champion.Values)
+		err = p.site.There(ctx, needs)
+	}
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -46,6 +81,45 @@ func (p *place) wayBack(ctx context.Context, s ledger.State) error {
 		Why: ErrConflict, Err: err, Next: "put it back, or barge rollback --env " + p.name + " to what can be returned to",
 		Message: fmt.Sprintf("from the next release in %s there would be no way back to %s", p.name, champion),
 	}
+}
+
+// mendFolder sends again what of the champion's folder is not as it was put there: what is in it never changes, and the
+// store knows it.
+func (p *place) mendFolder(ctx context.Context, s ledger.State) error {
+	recorded, err := p.recordedPlan(ctx, s.Champion.Plan)
+	if err != nil || recorded == nil {
+		return err
+	}
+	damaged, err := p.site.Damage(ctx, recorded.Folder)
+	if err != nil || len(damaged) == 0 {
+		return err
+	}
+	folder, err := p.rendered(ctx, s.Champion.Release.Artifact)
+	if err != nil {
+		return fmt.Errorf("its folder %s is damaged (%s), and cannot be made again: %w", recorded.Folder, strings.Join(damaged, ", "), err)
+	}
+	if folder.Path != recorded.Folder {
+		return fmt.Errorf("its folder %s is damaged (%s), and would be another one today, since barge.hcl has changed", recorded.Folder, strings.Join(damaged, ", "))
+	}
+	sent, err := p.site.Deploy(ctx, folder)
+	if err == nil {
+		p.Note("mended %s: %d files were not as they had been put there", folder.Path, sent)
+	}
+	return err
+}
+
+// rendered is the folder of an artifact of the store as it would be deployed here today.
+func (p *place) rendered(ctx context.Context, artifact string) (*effects.Folder, error) {
+	c, err := p.open(ctx, artifact)
+	if err != nil {
+		return nil, err
+	}
+	e, diags := c.project.Resolve(p.name)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	folder, _, err := p.render(ctx, c, e)
+	return folder, err
 }
 
 // present makes sure that what the ledger records of a release that was live here is still there: its folder in the

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,11 +70,18 @@ func (w *Workspace) Stat(ctx context.Context, path string) (Object, error) {
 
 // List tells what stands in a folder, not below it; fs.ErrNotExist when there is none. A list may be old.
 func (w *Workspace) List(ctx context.Context, folder string) ([]Object, error) {
+	return w.list(ctx, folder, url.Values{"path": {folder}})
+}
+
+// NotebooksSince lists the notebooks of a folder, not below it, that were modified after a time.
+func (w *Workspace) NotebooksSince(ctx context.Context, folder string, t time.Time) ([]Object, error) {
+	objects, err := w.list(ctx, folder, url.Values{"path": {folder}, "notebooks_modified_after": {strconv.FormatInt(t.UnixMilli(), 10)}})
+	return slices.DeleteFunc(objects, func(o Object) bool { return o.Kind != Notebook }), err
+}
+
+func (w *Workspace) list(ctx context.Context, folder string, query url.Values) ([]Object, error) {
 	var out struct{ Objects []objectInfo }
-	err := w.do(ctx, call{
-		doing: "listing " + folder, method: http.MethodGet, path: "/api/2.0/workspace/list",
-		query: url.Values{"path": {folder}}, out: &out,
-	})
+	err := w.do(ctx, call{doing: "listing " + folder, method: http.MethodGet, path: "/api/2.0/workspace/list", query: query, out: &out})
 	objects := make([]Object, 0, len(out.Objects))
 	for _, o := range out.Objects {
 		objects = append(objects, o.object())

@@ -46,6 +46,7 @@ func (j *Job) Differs(ctx context.Context, want ledger.Value) ([]Difference, err
 	if _, named := wanted["schedule"]; !named && settings["schedule"] != nil {
 		return []Difference{{What: "schedule", Want: nothingThere, Holds: said(settings["schedule"])}}, nil
 	}
+	j.compared(settings, wanted)
 	return differences("", settings, wanted), nil
 }
 

@@ -1,7 +1,6 @@
 package effects
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -135,31 +134,60 @@ func longestFirst(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// name gives the folder its name: the digest of its marker, which lists every file.
-func (f *Folder) name(releases string) error {
-	type line struct {
-		Path   string `json:"path"`
-		SHA256 string `json:"sha256"`
-		Kind   string `json:"kind,omitempty"`
-	}
-	lines := make([]line, 0, len(f.files))
+// Line is one file of a release folder as its marker lists it.
+type Line struct {
+	Path   string         `json:"path"` // below the folder, as deployed
+	SHA256 string         `json:"sha256"`
+	Kind   artifacts.Kind `json:"kind,omitempty"`
+}
+
+// listing is what a marker holds.
+type listing struct {
+	Format string `json:"format"`
+	Files  []Line `json:"files"`
+}
+
+// Lines are the folder's files, in the order of their paths.
+func (f *Folder) Lines() []Line {
+	lines := make([]Line, 0, len(f.files))
 	for _, r := range f.files {
 		sum := sha256.Sum256(r.body)
-		lines = append(lines, line{r.path, hex.EncodeToString(sum[:]), string(r.file.Kind)})
+		lines = append(lines, Line{r.path, hex.EncodeToString(sum[:]), r.file.Kind})
 	}
-	slices.SortFunc(lines, func(a, b line) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(lines, func(a, b Line) int { return strings.Compare(a.Path, b.Path) })
+	return lines
+}
+
+// Body is a file's content as deployed, its path one of Lines; nil where there is none.
+func (f *Folder) Body(at string) []byte {
+	for _, r := range f.files {
+		if r.path == at {
+			return r.body
+		}
+	}
+	return nil
+}
+
+// name gives the folder its name: the digest of its marker, which lists every file.
+func (f *Folder) name(releases string) error {
+	lines := f.Lines()
 	for i, l := range lines {
 		if l.Path == marker || i > 0 && l.Path == lines[i-1].Path {
 			return fmt.Errorf("rendering the release's folder: two files would stand at %s; rename one of them", l.Path)
 		}
 	}
 	var err error
-	if f.mark, err = environments.Canonical(map[string]any{"format": "barge.folder/v1", "files": lines}); err != nil {
+	if f.mark, err = environments.Canonical(listing{"barge.folder/v1", lines}); err != nil {
 		return err
 	}
-	sum := sha256.Sum256(f.mark)
-	f.Path = path.Join(releases, hex.EncodeToString(sum[:16]))
+	f.Path = path.Join(releases, named(f.mark))
 	return nil
+}
+
+// named is the name of the folder with that marker.
+func named(mark []byte) string {
+	sum := sha256.Sum256(mark)
+	return hex.EncodeToString(sum[:16])
 }
 
 // Notebook is the workspace path of a notebook of the folder; an error names those that are there.
@@ -214,24 +242,26 @@ func (s *Site) Deployed(ctx context.Context, folder string) (bool, error) {
 	return err == nil, err
 }
 
-// Deploy puts the folder there, marker last. What is there whole is not sent again; half a folder is sent anew. It
-// returns the number of files sent.
+// Deploy puts the folder there, marker last. What is there whole is not sent again; half a folder is sent anew, and of a
+// damaged one what is damaged. It returns the number of files sent.
 func (s *Site) Deploy(ctx context.Context, f *Folder) (int, error) {
-	there, err := s.Workspace.ReadFile(ctx, path.Join(f.Path, marker))
-	switch {
-	case err == nil && bytes.Equal(there, f.mark):
-		return 0, nil
-	case err == nil:
-		return 0, fmt.Errorf("deploying to %s: the folder holds other files than its name says; remove it and promote again", f.Path)
-	case !errors.Is(err, fs.ErrNotExist):
+	damaged, err := s.Damage(ctx, f.Path)
+	if err != nil {
 		return 0, fmt.Errorf("deploying to %s: %w", f.Path, err)
+	}
+	if len(damaged) == 0 {
+		return 0, nil
+	}
+	files := f.files
+	if !slices.Contains(damaged, marker) {
+		files = slices.DeleteFunc(slices.Clone(files), func(r rendered) bool { return !slices.Contains(damaged, r.path) })
 	}
 	if err := s.folders(ctx, f); err != nil {
 		return 0, err
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(cmp.Or(s.Imports, imports))
-	for _, r := range f.files {
+	for _, r := range files {
 		g.Go(func() error { return s.put(gctx, f.Path, r) })
 	}
 	if err := g.Wait(); err != nil {
@@ -240,7 +270,7 @@ func (s *Site) Deploy(ctx context.Context, f *Folder) (int, error) {
 	if err := s.Workspace.PutFile(ctx, path.Join(f.Path, marker), f.mark); err != nil {
 		return 0, fmt.Errorf("deploying to %s: %w", f.Path, err)
 	}
-	return len(f.files), nil
+	return len(files), nil
 }
 
 // folders makes every folder once, so that no import has to find out.

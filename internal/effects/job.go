@@ -60,6 +60,9 @@ type Job struct {
 	workspace *databricks.Workspace
 	address   JobAddress
 	number    int64
+	recent    []ledger.Value // see Memory
+
+	maker, runsAs string // as it was last read
 }
 
 // ID is the pointer's id.
@@ -139,6 +142,7 @@ func (j *Job) settings(ctx context.Context) (map[string]any, error) {
 	if err := json.Unmarshal(job.Settings, &settings); err != nil {
 		return nil, fmt.Errorf("reading the settings of job %d: %w", j.number, err)
 	}
+	j.maker, j.runsAs = job.Creator, job.RunAs
 	return settings, nil
 }
 
@@ -215,7 +219,11 @@ func (j *Job) Set(ctx context.Context, want ledger.Value, right Right) error {
 	if j.number == 0 {
 		return fmt.Errorf("setting the job of score %s: the ledger knows no job of it", j.address.Score)
 	}
-	return j.workspace.ResetJob(right.under(ctx), j.number, json.RawMessage(want))
+	settings, err := j.identified(ctx, want)
+	if err != nil {
+		return err
+	}
+	return j.workspace.ResetJob(right.under(ctx), j.number, settings)
 }
 
 func (j *Job) rest(ctx context.Context, right Right) error {

@@ -142,7 +142,11 @@ func (s *Slot) Set(ctx context.Context, want ledger.Value, right Right) error {
 	if version == "" {
 		return s.clear(ctx, right)
 	}
-	if err := s.tag(ctx, version, right); err != nil {
+	champion := version
+	if s.memory.Back {
+		champion = "" // what was found here before is nobody's
+	}
+	if err := s.tag(ctx, champion, right); err != nil {
 		return err
 	}
 	held := false

@@ -2,12 +2,20 @@ package sandbox
 
 import (
 	"net/http"
+	"regexp"
 
 	"github.com/bargeml/barge/internal/sandbox/wire"
 )
 
-// clusters are the endpoints that clients ask before they name compute. A twin has none: notebooks run on this
-// machine, whatever compute their job names.
+// What ids look like. A twin does not know which clusters and policies the workspace has that it stands for: it has every
+// one whose id could be one's.
+var (
+	clusterID = regexp.MustCompile(`^[0-9]{4}-[0-9]{6}-[0-9a-z]{4,}$`)
+	policyID  = regexp.MustCompile(`^[0-9A-F]{16}$`)
+)
+
+// clusters are the endpoints that clients ask before they name compute. Notebooks run on this machine, whatever compute
+// their job names.
 func clusters(m *wire.Mux) {
 	for _, v := range []string{"2.0", "2.1"} {
 		base := "/api/" + v + "/clusters/"
@@ -16,6 +24,9 @@ func clusters(m *wire.Mux) {
 			id := r.URL.Query().Get("cluster_id")
 			if id == "" {
 				return nil, wire.Missing("cluster_id")
+			}
+			if clusterID.MatchString(id) {
+				return map[string]any{"cluster_id": id, "state": "TERMINATED"}, nil
 			}
 			return nil, wire.Invalid("Cluster %s does not exist", id)
 		})
@@ -42,6 +53,13 @@ func clusters(m *wire.Mux) {
 			}}, nil
 		})
 	}
+	m.JSON("GET /api/2.0/policies/clusters/get", func(r *http.Request) (any, error) {
+		id := r.URL.Query().Get("policy_id")
+		if policyID.MatchString(id) {
+			return map[string]any{"policy_id": id}, nil
+		}
+		return nil, wire.NotFound("Can't find a cluster policy with id: %s.", id)
+	})
 	for _, empty := range []string{"/api/2.0/policies/clusters/list", "/api/2.0/instance-pools/list", "/api/2.0/sql/warehouses"} {
 		m.JSON("GET "+empty, func(*http.Request) (any, error) { return nil, nil })
 	}
