@@ -167,9 +167,14 @@ func (w *World) known(ctx context.Context, environment, ref string) (ledger.Rele
 	if err != nil {
 		return ledger.Release{}, err
 	}
-	for _, past := range s.Past {
-		if r := past.Release; r.Artifact != "" && (r.Name == ref || r.Artifact == ref) {
-			return r, nil
+	for more := s.Named(ref) != "" || s.Known[ref].Live != 0; more; {
+		for _, past := range s.Past {
+			if r := past.Release; r.Artifact != "" && (r.Name == ref || r.Artifact == ref) {
+				return r, nil
+			}
+		}
+		if s, more, err = p.book.Older(ctx, s); err != nil {
+			return ledger.Release{}, fmt.Errorf("looking for %s in the ledger of %s: %w", ref, environment, err)
 		}
 	}
 	c, err := w.open(ctx, ref)

@@ -15,9 +15,9 @@ func historyCommand(h *house) *cli.Command {
 	return &cli.Command{
 		Name:  "history",
 		Usage: "show what happened in an environment",
-		Flags: []cli.Flag{&cli.StringFlag{Name: "env", Usage: "`ENVIRONMENT` whose ledger to read"}},
+		Flags: []cli.Flag{&cli.StringFlag{Name: "env", Usage: "`ENVIRONMENT` whose ledger to read"}, copyFlag()},
 		Action: func(c *cli.Context) error {
-			world, environment, err := h.about(c, "env")
+			world, environment, err := h.aboutLedger(c, "env")
 			if err != nil {
 				return err
 			}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bargeml/barge/artifacts"
 	"github.com/bargeml/barge/environments"
+	"github.com/bargeml/barge/internal/ci"
 	"github.com/bargeml/barge/internal/console"
 	"github.com/bargeml/barge/internal/databricks"
 	"github.com/bargeml/barge/internal/effects"
@@ -41,6 +42,7 @@ type house struct {
 	sandbox bool
 	twinDir string // of the twins' state; "": below dir
 	haste   haste
+	root    *root // of the one ledger that a command is about, without barge.hcl; nil: barge.hcl is read
 
 	project    func() (*environments.Project, error)
 	identities func() *identity.Identities
@@ -242,13 +244,16 @@ func (h *house) registry(name, from string) (*effects.Registry, error) {
 	}
 	r := project.Registry(name)
 	if r == nil {
+		if h.root != nil {
+			return nil, fmt.Errorf("the ledger does not say where registry %q is: go where barge.hcl is, and leave --ledger away", name)
+		}
 		return nil, fmt.Errorf("registry %q is not in barge.hcl", name)
 	}
 	w, err := h.workspace(r.Workspace)
 	if err != nil {
 		return nil, err
 	}
-	out := &effects.Registry{Registry: registry.NewWorkspace(w)}
+	out := &effects.Registry{Registry: registry.NewWorkspace(w), Where: ledger.Where{Kind: r.Kind, Host: w.Host()}}
 	if r.Remote == nil || r.Workspace == from {
 		return out, nil
 	}
@@ -314,35 +319,39 @@ func (h *house) world(ctx context.Context) (*release.World, error) {
 		w.Store = nil
 	}
 	w.Source.Repository, w.Source.Path = artifacts.Whereabouts(h.dir)
-	w.Ledger = remember(func(name string) (*ledger.Ledger, error) { return h.ledger(ctx, w, name) })
+	w.Run = ci.Run(os.Getenv)
+	w.Ledger = remember(func(name string) (*ledger.Ledger, error) {
+		site, err := w.Site(name)
+		if err != nil {
+			return nil, err
+		}
+		return h.ledger(ctx, site)
+	})
 	return w, nil
 }
 
 // ledger opens the ledger of an environment as the identity that its workspace knows us by.
-func (h *house) ledger(ctx context.Context, w *release.World, name string) (*ledger.Ledger, error) {
-	site, err := w.Site(name)
-	if err != nil {
-		return nil, err
-	}
+func (h *house) ledger(ctx context.Context, site *effects.Site) (*ledger.Ledger, error) {
 	actor, err := site.Principal(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("signing in for environment %s: %w", name, err)
+		return nil, fmt.Errorf("signing in for environment %s: %w", site.Environment, err)
 	}
 	return ledger.Open(ledger.NewWorkspace(site.Workspace, site.Ledger()), ledger.Options{By: h.haste.author(), Actor: actor, Now: site.Now}), nil
 }
 
-// remember makes each thing once.
+// remember makes each thing once, and several at the same time. Of two that were made of one name the first stays.
 func remember[T any](make func(string) (T, error)) func(string) (T, error) {
-	made := map[string]T{}
+	var made sync.Map
 	return func(name string) (T, error) {
-		if t, ok := made[name]; ok {
-			return t, nil
+		if t, ok := made.Load(name); ok {
+			return t.(T), nil //nolint:forcetypeassert // stored below
 		}
 		t, err := make(name)
-		if err == nil {
-			made[name] = t
+		if err != nil {
+			return t, err
 		}
-		return t, err
+		first, _ := made.LoadOrStore(name, t)
+		return first.(T), nil //nolint:forcetypeassert // stored above
 	}
 }
 

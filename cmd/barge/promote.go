@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -59,6 +58,12 @@ func planned(named string, plan *release.Saved) string {
 }
 
 func printPromoted(w io.Writer, p *release.Promoted) {
+	if p.Rules != nil && !p.Rules.First {
+		printRules(w, p.Rules)
+	}
+	for _, v := range p.Waived {
+		fmt.Fprintf(w, "waived: %s\n", v)
+	}
 	printGates(w, p.Gates)
 	printScorings(w, p.Scorings)
 	switch {
@@ -143,13 +148,14 @@ func rollbackCommand(h *house) *cli.Command {
 		Usage:     "make an earlier champion the champion again",
 		ArgsUsage: "[RELEASE]",
 		Description: "Without RELEASE: the champion before this one that was proven and is not barred. Nothing is uploaded and\n" +
-			"nothing is run; no gate, soak, approval or hold stands in its way. What it removes is barred.",
+			"nothing is run; no gate, soak, approval or hold stands in its way. What it removes is barred. With --ledger no\n" +
+			"barge.hcl is needed: the ledger records what it takes.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "env", Usage: "`ENVIRONMENT` to roll back"},
 			&cli.StringFlag{Name: "fault", Value: "artifact", Usage: "`WHAT` was at fault and is barred: artifact, model, or data (nothing is)"},
 			&cli.StringFlag{Name: "reason", Usage: "why, for everybody who reads the ledger: `TEXT`"},
 			&cli.BoolFlag{Name: "let-finish", Usage: "do not cancel runs of the release that is removed"},
-			&cli.DurationFlag{Name: "wait", Value: 2 * time.Minute, Usage: "how long to wait for an owner that may be alive: `DURATION`; then exit 5"},
+			waitFlag(), ledgerFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			switch c.String("fault") {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -20,7 +19,7 @@ func resumeCommand(h *house) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "env", Usage: "`ENVIRONMENT` to go on in"},
 			&cli.BoolFlag{Name: "turn-back", Usage: "give a promotion up: back to the champion"},
-			&cli.DurationFlag{Name: "wait", Value: 2 * time.Minute, Usage: "how long to wait for an owner that may be alive: `DURATION`; then exit 5"},
+			waitFlag(), ledgerFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			world, environment, err := h.about(c, "env")

@@ -65,7 +65,7 @@ func sayCommands(h *house) []*cli.Command {
 		commands = append(commands, &cli.Command{
 			Name: s.name, Usage: s.usage, Description: s.description, ArgsUsage: args,
 			Flags: append([]cli.Flag{
-				&cli.StringFlag{Name: "env", Usage: "`ENVIRONMENT` it is said of"},
+				&cli.StringFlag{Name: "env", Usage: "`ENVIRONMENT` it is said of"}, ledgerFlag(),
 				&cli.StringFlag{Name: "reason", Usage: "why, for everybody who reads the ledger: `TEXT`"},
 			}, s.flags...),
 			Action: func(c *cli.Context) error { return h.say(c, s) },
@@ -125,17 +125,26 @@ func printWhyNot(w io.Writer, why *release.WhyNot) {
 		return
 	case len(why.Obstacles) == 0:
 		fmt.Fprintf(w, "nothing keeps %s out of %s: %s\n", why.Release, why.Environment, why.Command)
+		for _, v := range why.Waived {
+			fmt.Fprintf(w, "  %s\n", v)
+		}
 		return
 	}
 	fmt.Fprintf(w, "%s does not go to %s:\n", why.Release, why.Environment)
 	for _, o := range why.Obstacles {
 		fmt.Fprintf(w, "  - %s\n", o.Text)
+		for _, c := range o.Changes {
+			fmt.Fprintf(w, "      %s\n", c)
+		}
 		if o.Clear != "" {
 			fmt.Fprintf(w, "    %s\n", o.Clear)
 		}
 	}
 	if !why.NextAt.IsZero() {
 		fmt.Fprintf(w, "it could go at %s\n", why.NextAt.Format(time.RFC3339))
+	}
+	for _, v := range why.Waived {
+		fmt.Fprintf(w, "no obstacle: %s\n", v)
 	}
 	fmt.Fprintf(w, "then: %s\n", why.Command)
 }

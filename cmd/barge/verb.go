@@ -16,12 +16,32 @@ func (h *house) about(c *cli.Context, flag string, arguments ...string) (*releas
 	if err := positionals(c, arguments...); err != nil {
 		return nil, "", err
 	}
+	if c.String("ledger") != "" {
+		return h.rooted(c, flag)
+	}
 	environment, err := needed(c, flag)
 	if err != nil {
 		return nil, "", err
 	}
 	world, err := h.world(c.Context)
 	return world, environment, err
+}
+
+// aboutAll is about, for a verb that is about every environment where the flag names none.
+func (h *house) aboutAll(c *cli.Context, flag string, arguments ...string) (*release.World, string, error) {
+	if err := positionals(c, arguments...); err != nil {
+		return nil, "", err
+	}
+	if c.String("ledger") != "" {
+		return h.rooted(c, flag)
+	}
+	world, err := h.world(c.Context)
+	return world, c.String(flag), err
+}
+
+// waitFlag is for verbs that may meet an owner who is still alive.
+func waitFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "wait", Value: release.Wait, Usage: "how long to wait for an owner that may be alive: `DURATION`; then exit 5"}
 }
 
 // needed is a flag that must be given.

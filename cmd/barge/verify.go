@@ -13,9 +13,12 @@ func verifyCommand(h *house) *cli.Command {
 	return &cli.Command{
 		Name:  "verify",
 		Usage: "check that an environment's ledger is whole",
-		Flags: []cli.Flag{&cli.StringFlag{Name: "env", Usage: "`ENVIRONMENT` whose ledger to check"}},
+		Description: "Reads every entry and recomputes the ledger: an entry that is missing, changed, out of its place, written twice, that\n" +
+			"no rule allows or whose recorded state is not what the entries add up to is named. With --ledger no barge.hcl is\n" +
+			"needed, and a folder with a copy of the ledger is enough.",
+		Flags: []cli.Flag{&cli.StringFlag{Name: "env", Usage: "`ENVIRONMENT` whose ledger to check"}, copyFlag()},
 		Action: func(c *cli.Context) error {
-			world, environment, err := h.about(c, "env")
+			world, environment, err := h.aboutLedger(c, "env")
 			if err != nil {
 				return err
 			}
