@@ -31,6 +31,11 @@ type Pin struct {
 	Bind     map[string]string `json:"bind,omitempty"` // the environment's bindings of text that stands in it
 }
 
+// Same tells whether both are the same notebook, with the same text bound in it.
+func (p Pin) Same(other Pin) bool {
+	return p.Notebook == other.Notebook && p.Digest == other.Digest && maps.Equal(p.Bind, other.Bind)
+}
+
 // Pinned are these rules with the notebook of every gate that is pinned, the environment's own and those upstream.
 // notebook gives a release's notebook for a gate; its error is returned.
 func (r Rules) Pinned(environment string, notebook func(environment, gate string) (Pin, error)) (Rules, error) {

@@ -23,6 +23,8 @@ type Reason struct {
 	Who   string    // who can clear it
 	Run   string    // the command with which they do; "": there is none
 	At    time.Time // when it clears by itself; zero: never
+
+	Changes []environments.RuleChange // of the rules, where they are the reason
 }
 
 // writersOf are those who can say things in an environment's ledger.
@@ -124,9 +126,9 @@ func (p *place) provenUpstream(ctx context.Context, up string, c *candidate, own
 	if diags.HasErrors() {
 		return since, nil, diags
 	}
-	rules, diags := p.Project.Rules(up)
-	if diags.HasErrors() {
-		return since, nil, diags
+	rules, err := u.rules(ctx, c)
+	if err != nil {
+		return since, nil, err
 	}
 	for _, g := range e.Gates {
 		more, err := u.vouches(ctx, s, g, c, rules.Digest(), p.name, own)
@@ -262,6 +264,7 @@ func (a *admission) reasons(s ledger.State, asked bool) []Reason {
 	if !s.IsProven() && s.Seq > 0 {
 		all = append(all, unproven(a.name, s))
 	}
+	all = append(all, a.unapproved(s)...)
 	all = append(all, a.upstream...)
 	all = append(all, a.older...)
 	all = append(all, a.soaks()...)
@@ -315,9 +318,12 @@ func (a *admission) refuse(s ledger.State, asked bool) error {
 	if len(reasons) == 0 {
 		return nil
 	}
-	texts := make([]string, len(reasons))
+	texts, lines := make([]string, len(reasons)), ""
 	for i, r := range reasons {
 		texts[i] = r.Text
+		for _, change := range r.Changes {
+			lines += "\n" + change.String()
+		}
 	}
-	return stop(reasons[0].Why, reasons[0].Clear, "promoting %s to %s is refused: %s", a.c.Release, a.name, strings.Join(texts, "; "))
+	return stop(reasons[0].Why, reasons[0].Clear, "promoting %s to %s is refused: %s%s", a.c.Release, a.name, strings.Join(texts, "; "), lines)
 }

@@ -39,6 +39,9 @@ func (p *place) compared(ctx context.Context, s ledger.State, g environments.Gat
 			return c, nil
 		}
 	}
+	if p.Store == nil {
+		return c, nil
+	}
 	if id, known, err := p.Store.Live(ctx, g.Against); err != nil {
 		return c, fmt.Errorf("asking the store what is live in %s: %w", g.Against, err)
 	} else if known {
@@ -62,7 +65,7 @@ func (i *incomparable) Unwrap() error { return i.err }
 
 // championFacts are what the champion answers to the same gate: run from its own folder with its own model, or as
 // recorded. Nil without a champion.
-func (p *place) championFacts(ctx context.Context, plan *prepared, g environments.Gate, champion compared, attempt int) (*environments.Facts, string, error) {
+func (p *place) championFacts(ctx context.Context, plan *prepared, g asking, champion compared, attempt int) (*environments.Facts, string, error) {
 	if !champion.known() {
 		return nil, "", nil
 	}
@@ -96,7 +99,7 @@ func (p *place) championFacts(ctx context.Context, plan *prepared, g environment
 	if err := p.deploy(ctx, c, folder, e); err != nil {
 		return nil, "", err
 	}
-	token := gates.Token(plan.digest, "champion:"+g.Name, attempt)
+	token := gates.Token(plan.digest, g.step("champion"), attempt)
 	order, err := p.order(c.project, folder, task, g.Notebook, g.Compute, g.Parameters, token)
 	if err != nil {
 		return nil, "", err

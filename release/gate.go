@@ -17,8 +17,8 @@ import (
 // GateResult is what became of one gate.
 type GateResult struct {
 	Gate     string                 `json:"gate"`
-	Outcome  gates.Outcome          `json:"outcome"`
-	How      string                 `json:"how"` // run, recorded (evidence that stands), waived
+	Outcome  string                 `json:"outcome"` // passed, failed, errored, inconclusive; waived
+	How      string                 `json:"how"`     // run, recorded (evidence that stands), waived
 	Attempt  int                    `json:"attempt,omitempty"`
 	Reasons  []string               `json:"reasons,omitempty"`
 	Champion string                 `json:"champion,omitempty"` // the artifact it was compared with, or none, or unknown
@@ -27,6 +27,16 @@ type GateResult struct {
 	Run      string                 `json:"run,omitempty"` // its page
 	Output   any                    `json:"output,omitempty"`
 	Model    map[string]gates.Exact `json:"model,omitempty"`
+	Judge    string                 `json:"judge,omitempty"`  // the release whose notebook ran, where it is not the candidate's
+	Waived   *Waiver                `json:"waived,omitempty"` // whose word stands for the answer
+}
+
+// judgedBy adds whose notebook judged, where it was a pinned one of another release.
+func (r GateResult) judgedBy(how asking, c *candidate) GateResult {
+	if how.by != c {
+		r.Judge = how.by.String()
+	}
+	return r
 }
 
 // prepare puts everything beside what is live that the plan needs, and asks the gates. It has no right to the
@@ -84,7 +94,7 @@ func (p *place) ask(ctx context.Context, c *candidate, plan *prepared, s ledger.
 			return results, err
 		}
 		results = append(results, result)
-		if result.How != "waived" && result.Outcome != gates.Passed {
+		if result.Outcome != waivedOutcome && result.Outcome != gates.Passed.String() {
 			return results, result.refusal(p.name, c.Release)
 		}
 		p.Note("gate %s: %s (%s)", g.Name, result.Outcome, result.How)
@@ -93,7 +103,9 @@ func (p *place) ask(ctx context.Context, c *candidate, plan *prepared, s ledger.
 }
 
 func (r GateResult) refusal(environment string, release ledger.Release) error {
-	why := map[gates.Outcome]error{gates.Failed: ErrGateFailed, gates.Errored: ErrErrored, gates.Inconclusive: ErrInconclusive}[r.Outcome]
+	why := map[string]error{
+		gates.Failed.String(): ErrGateFailed, gates.Errored.String(): ErrErrored, gates.Inconclusive.String(): ErrInconclusive,
+	}[r.Outcome]
 	next := "barge inspect " + release.String() + " shows the model and its metrics"
 	if r.Run != "" {
 		next = "see the run's page " + r.Run
@@ -103,27 +115,31 @@ func (r GateResult) refusal(environment string, release ledger.Release) error {
 
 // gate takes evidence that stands, or makes it. errored is tried again as often as the gate says, failed is not.
 func (p *place) gate(ctx context.Context, c *candidate, plan *prepared, s ledger.State, g environments.Gate, rerun bool) (GateResult, error) {
-	if w, waived := s.Waiver("gate:"+g.Name, c.Artifact, p.site.Now()); waived {
-		return GateResult{Gate: g.Name, How: "waived", Reasons: []string{w.Said.Reason}}, nil
+	if w, waived := p.waiver(s, "gate:"+g.Name, c.Artifact); waived {
+		return GateResult{Gate: g.Name, Outcome: waivedOutcome, How: waivedOutcome, Reasons: []string{w.Reason}, Waived: &w}, nil
 	}
-	champion, err := p.compared(ctx, s, g)
+	how, err := p.asking(ctx, c, plan, s, g)
 	if err != nil {
 		return GateResult{}, err
 	}
-	wanted, err := p.wanted(ctx, c.Artifact, plan.Rules, champion.id)
+	champion, err := p.compared(ctx, s, how.Gate)
+	if err != nil {
+		return GateResult{}, err
+	}
+	wanted, err := p.wanted(ctx, c.Artifact, how.rules, champion.id)
 	if err != nil {
 		return GateResult{}, err
 	}
 	if !rerun {
 		if e, ok := p.standing(ctx, s, g.Name, wanted); ok {
-			return resultOf(e, "recorded"), nil
+			return resultOf(e, "recorded").judgedBy(how, c), nil
 		}
 	}
-	first := nextAttempt(s, ledger.Evidence{Gate: g.Name, Artifact: c.Artifact, Rules: plan.Rules, Champion: champion.id}, rerun)
+	first := nextAttempt(s, ledger.Evidence{Gate: g.Name, Artifact: c.Artifact, Rules: how.rules, Champion: champion.id}, rerun)
 	for attempt := first; ; attempt++ {
-		e, err := p.weigh(ctx, c, plan, g, champion, wanted, attempt)
+		e, err := p.weigh(ctx, c, plan, how, champion, wanted, attempt)
 		if errors.Is(err, errCancelled) {
-			return GateResult{}, errors.Join(err, p.noteCancelled(ctx, c, e, g))
+			return GateResult{}, errors.Join(err, p.noteCancelled(ctx, c, e, how.Gate))
 		}
 		if err != nil {
 			return GateResult{}, err
@@ -131,8 +147,8 @@ func (p *place) gate(ctx context.Context, c *candidate, plan *prepared, s ledger
 		if err := p.keep(ctx, c, e); err != nil {
 			return GateResult{}, err
 		}
-		if e.Outcome != gates.Errored || attempt-first >= g.Retries {
-			return resultOf(e, "run"), nil
+		if e.Outcome != gates.Errored || attempt-first >= how.Retries {
+			return resultOf(e, "run").judgedBy(how, c), nil
 		}
 		p.Note("  gate %s errored: %s; trying again", g.Name, strings.Join(e.Reasons, "; "))
 	}
@@ -164,7 +180,7 @@ func resultOf(e gates.Evidence, how string) GateResult {
 		metrics[name], _ = n.Float64()
 	}
 	return GateResult{
-		Gate: e.Gate, Outcome: e.Outcome, How: how, Attempt: e.Attempt, Reasons: e.Reasons, Champion: e.Champion.Artifact,
+		Gate: e.Gate, Outcome: e.Outcome.String(), How: how, Attempt: e.Attempt, Reasons: e.Reasons, Champion: e.Champion.Artifact,
 		Metrics: metrics, Expects: e.Expects, Run: e.Run.URL, Output: e.Output, Model: e.Models,
 	}
 }
@@ -208,16 +224,20 @@ func (p *place) evidence(ctx context.Context, s ledger.State, gate, artifact str
 
 // weigh runs the gate for the candidate and, where it compares, for the champion, and judges.
 func (p *place) weigh(
-	ctx context.Context, c *candidate, plan *prepared, g environments.Gate, champion compared, w gates.Wanted, attempt int,
+	ctx context.Context, c *candidate, plan *prepared, g asking, champion compared, w gates.Wanted, attempt int,
 ) (gates.Evidence, error) {
-	token := gates.Token(plan.digest, "gate:"+g.Name, attempt)
+	token := gates.Token(plan.digest, g.step("gate"), attempt)
 	e := gates.Evidence{
 		Subject: c.Artifact, Name: p.Project.Name + " " + c.Release.String(), Gate: g.Name, Attempt: attempt, Environment: w.Environment,
-		Rules: plan.Rules, Champion: gates.Champion{Environment: champion.environment, Artifact: champion.id},
+		Rules: g.rules, Champion: gates.Champion{Environment: champion.environment, Artifact: champion.id},
 		Models: map[string]gates.Exact{}, Run: gates.RunOf{Token: token}, At: p.site.Now(),
 	}
 	for label, m := range c.Models {
 		e.Models[label] = gates.Exact{Version: m.Version, Digest: m.Digest}
+	}
+	var err error
+	if e.Notebook, err = g.by.notebook(ctx, g.Notebook); err != nil {
+		return e, err
 	}
 	q := gates.Question{Told: told(plan.task), Models: g.Models, Expects: g.Expects}
 	facts, how, err := p.championFacts(ctx, plan, g, champion, attempt)
@@ -229,7 +249,7 @@ func (p *place) weigh(
 		return e, err
 	}
 	q.Champion, e.Champion.How = facts, how
-	task, err := p.order(c.project, plan.folder, plan.task, g.Notebook, g.Compute, g.Parameters, token)
+	task, err := p.order(g.by.project, g.folder, plan.task, g.Notebook, g.Compute, g.Parameters, token)
 	if err != nil {
 		return e, err
 	}
@@ -249,14 +269,9 @@ func (p *place) keep(ctx context.Context, c *candidate, e gates.Evidence) error 
 	if err != nil {
 		return err
 	}
-	_, err = p.book.Append(ctx, func(s ledger.State) (ledger.Body, error) {
-		if _, counted := s.Evidence[e.Run.Token]; counted {
-			return nil, nil
-		}
-		return ledger.Evidence{
-			Token: e.Run.Token, Gate: e.Gate, Release: c.Name, Artifact: c.Artifact, Outcome: e.Outcome.String(), Attempt: e.Attempt,
-			Rules: e.Rules, Champion: e.Champion.Artifact, ExpiresAt: e.ExpiresAt, Statement: statement,
-		}, nil
+	err = p.count(ctx, ledger.Evidence{
+		Token: e.Run.Token, Gate: e.Gate, Release: c.Name, Artifact: c.Artifact, Outcome: e.Outcome.String(), Attempt: e.Attempt,
+		Rules: e.Rules, Champion: e.Champion.Artifact, ExpiresAt: e.ExpiresAt, Statement: statement,
 	})
 	if err != nil {
 		return fmt.Errorf("recording the evidence of gate %s: %w", e.Gate, err)
@@ -266,6 +281,34 @@ func (p *place) keep(ctx context.Context, c *candidate, e gates.Evidence) error 
 		return fmt.Errorf("attaching the evidence of gate %s: %w", e.Gate, err)
 	}
 	return nil
+}
+
+// count appends evidence, once for its token: also where a Live came meanwhile, since which the state tells none of
+// the tokens before it.
+func (p *place) count(ctx context.Context, e ledger.Evidence) error {
+	for known := 0; ; { // the entry of the latest passed evidence that is not this one
+		last := known
+		_, err := p.book.Append(ctx, func(s ledger.State) (ledger.Body, error) {
+			if _, counted := s.Evidence[e.Token]; counted {
+				return nil, nil
+			}
+			if last = s.Known[e.Artifact].Evidence[e.Gate]; last != known {
+				return nil, nil // look at that one first
+			}
+			return e, nil
+		})
+		if err != nil || last == known {
+			return err
+		}
+		entry, err := p.book.Entry(ctx, last)
+		if err != nil {
+			return err
+		}
+		if was, is := entry.Body.(ledger.Evidence); is && was.Token == e.Token {
+			return nil
+		}
+		known = last
+	}
 }
 
 // Gated is what `barge gate` found.

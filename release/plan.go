@@ -31,7 +31,8 @@ type Plan struct {
 	Pointers    []effects.Address `json:"pointers"`        // where they stand, and those that are switched off
 	Bound       map[string]int    `json:"bound,omitempty"` // how often each binding's text was replaced
 	Judges      []string          `json:"judges,omitempty"`
-	Grants      []string          `json:"grants,omitempty"` // principals that get rights, with the rights
+	Notebooks   map[string]string `json:"notebooks,omitempty"` // of its gates: digests, with all that they reach by %run
+	Grants      []string          `json:"grants,omitempty"`    // principals that get rights, with the rights
 }
 
 // Over is the champion that a plan replaces, and the entry that made it so.
@@ -48,7 +49,8 @@ type prepared struct {
 	*Plan
 	digest      string
 	environment *environments.Environment // resolved
-	rules       ledger.Rules
+	brings      environments.Rules        // see place.rules
+	rules       ledger.Rules              // the same, as the ledger records them
 	folder      *effects.Folder
 	task        gates.Task // what its notebooks are told, but for the run
 }
@@ -59,19 +61,19 @@ func (p *place) plan(ctx context.Context, c *candidate, s ledger.State) (*prepar
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	rules, diags := p.Project.Rules(p.name)
-	if diags.HasErrors() {
-		return nil, diags
+	rules, err := p.rules(ctx, c)
+	if err != nil {
+		return nil, err
 	}
 	text, err := environments.Canonical(rules)
 	if err != nil {
 		return nil, err
 	}
-	out := &prepared{environment: e, rules: ledger.Rules{Digest: rules.Digest(), Text: text}}
+	out := &prepared{environment: e, brings: rules, rules: ledger.Rules{Digest: rules.Digest(), Text: text}}
 	out.Plan = &Plan{
 		Format: planFormat, Project: p.Project.Name, Environment: p.name, Release: c.Release, Rules: rules.Digest(),
 		Over: Over{Live: max(1, s.Champion.Live), Release: s.Champion.Release}, Values: ledger.Values{}, // 1 is Genesis
-		Grants: grants(e),
+		Grants: grants(e), Notebooks: map[string]string{},
 	}
 	if out.folder, out.task, err = p.render(ctx, c, e); err != nil {
 		return nil, err
@@ -88,6 +90,9 @@ func (p *place) plan(ctx context.Context, c *candidate, s ledger.State) (*prepar
 	}
 	for _, g := range e.Gates {
 		if _, err := out.folder.Notebook(g.Notebook); err != nil {
+			return nil, fmt.Errorf("gate %s: %w", g.Name, err)
+		}
+		if out.Notebooks[g.Name], err = c.notebook(ctx, g.Notebook); err != nil {
 			return nil, fmt.Errorf("gate %s: %w", g.Name, err)
 		}
 	}

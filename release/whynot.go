@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/bargeml/barge/environments"
 	"github.com/bargeml/barge/internal/ledger"
 )
 
@@ -16,6 +17,8 @@ type Obstacle struct {
 	Who      string    `json:"who"`               // who can clear it
 	Command  string    `json:"command,omitempty"` // with which they do
 	Earliest time.Time `json:"earliest,omitzero"` // when it clears by itself; zero: never
+
+	Changes []environments.RuleChange `json:"changes,omitempty"` // of the rules, where they are the reason
 }
 
 // WhyNot is everything that keeps a release out of an environment.
@@ -25,6 +28,7 @@ type WhyNot struct {
 	Champion    ledger.Release `json:"champion"`
 	Plan        string         `json:"plan_digest"`
 	Obstacles   []Obstacle     `json:"obstacles"`
+	Waived      []Waiver       `json:"waived,omitempty"`    // what is no obstacle by somebody's word
 	NextAt      time.Time      `json:"next_at,omitzero"`    // when it can go if everybody only waits; zero: never
 	NotBefore   time.Time      `json:"not_before,omitzero"` // the earliest time it could go, whatever people clear; zero: now
 	Command     string         `json:"command"`             // to run when nothing is in the way
@@ -38,7 +42,7 @@ func (w *World) WhyNot(ctx context.Context, r Request) (*WhyNot, error) {
 	}
 	out := &WhyNot{
 		Environment: p.name, Release: c.Release, Champion: s.Champion.Release, Plan: plan.digest, Obstacles: []Obstacle{},
-		Command: "barge promote " + c.Release.String() + " --to " + p.name,
+		Command: promoting(c.Release, p.name),
 	}
 	if c.Artifact == s.Champion.Release.Artifact {
 		return out, nil
@@ -49,7 +53,7 @@ func (w *World) WhyNot(ctx context.Context, r Request) (*WhyNot, error) {
 		if err != nil {
 			return nil, err
 		}
-		if drifted, err = p.drift(ctx, s, at); err != nil {
+		if drifted, err = p.settledDrift(ctx, s, at); err != nil {
 			return nil, err
 		}
 	}
@@ -58,11 +62,28 @@ func (w *World) WhyNot(ctx context.Context, r Request) (*WhyNot, error) {
 		return nil, err
 	}
 	out.Obstacles = append(out.Obstacles, a.obstacles(s, drifted)...)
-	if len(a.older) > 0 {
-		out.Command = a.older[0].Run
+	if out.Waived, err = p.waivers(ctx, s, c.Artifact); err != nil {
+		return nil, err
 	}
+	out.Command = a.command()
 	out.NextAt, out.NotBefore = earliest(out.Obstacles)
 	return out, nil
+}
+
+func promoting(r ledger.Release, environment string) string {
+	return "barge promote " + r.String() + " --to " + environment
+}
+
+// command promotes the candidate when nothing is in the way any more.
+func (a *admission) command() string {
+	if len(a.older) > 0 {
+		return a.older[0].Run
+	}
+	return promoting(a.c.Release, a.name)
+}
+
+func (r Reason) obstacle() Obstacle {
+	return Obstacle{r.Text, r.Brief, r.Clear, r.Who, r.Run, r.At, r.Changes}
 }
 
 // obstacles are all that keep the candidate out: what is in flight, what has drifted, and the reasons of admission.
@@ -72,11 +93,11 @@ func (a *admission) obstacles(s ledger.State, drifted []Drift) []Obstacle {
 	case s.Flight != nil:
 		reasons = append(reasons, a.flying(s))
 	case len(drifted) > 0:
-		reasons = append(reasons, adrift(a.name, s, drifted))
+		reasons = append(reasons, drifting(a.name, s, drifted))
 	}
 	var all []Obstacle
 	for _, r := range append(reasons, a.reasons(s, true)...) {
-		all = append(all, Obstacle{r.Text, r.Brief, r.Clear, r.Who, r.Run, r.At})
+		all = append(all, r.obstacle())
 	}
 	return all
 }
@@ -90,20 +111,6 @@ func (p *place) flying(s ledger.State) Reason {
 	var busy *Stop
 	if errors.As(p.busy(s), &busy) {
 		r.Text, r.Clear = busy.Message, busy.Next
-	}
-	return r
-}
-
-// adrift says of pointers that are not the champion's that they keep every release out, and what mends them.
-func adrift(environment string, s ledger.State, drifted []Drift) Reason {
-	r := Reason{
-		Why: ErrConflict, Brief: "drift", Text: environment + " has drifted: " + drifted[0].String(), Who: promotersTo(environment),
-		Run: "barge promote " + s.Champion.Release.Name + " --to " + environment,
-	}
-	r.Clear = r.Run + " mends it"
-	if s.Champion.Release.Artifact == "" {
-		r.Run = "barge rollback --env " + environment
-		r.Clear = r.Run + " puts back what stood there"
 	}
 	return r
 }

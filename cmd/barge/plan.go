@@ -77,13 +77,12 @@ func printPlan(w io.Writer, s *release.Shown) {
 		return
 	}
 	fmt.Fprintf(w, "%s to %s, over %s (entry %d)\n", p.Release, p.Environment, p.Over.Release, p.Over.Live)
-	if r := s.Rules; r != nil && r.First {
-		fmt.Fprintf(w, "  rules     the first ones: %.19s\n", r.Now)
-	} else if r != nil {
-		fmt.Fprintf(w, "  rules     %.19s instead of %.19s\n", r.Now, r.InForce)
-	}
+	printRules(w, s.Rules)
 	for _, g := range s.Judges {
 		fmt.Fprintf(w, "  judge     the notebook of gate %s changes\n", g)
+	}
+	for _, v := range s.Waived {
+		fmt.Fprintf(w, "  waived    %s\n", v)
 	}
 	for _, m := range s.Models {
 		printModel(w, m)

@@ -44,7 +44,14 @@ func printInspection(w io.Writer, in artifacts.Inspection) {
 
 func printGates(w io.Writer, all []release.GateResult) {
 	for _, g := range all {
-		fmt.Fprintf(w, "gate %s: %s (%s)\n", g.Gate, g.Outcome, g.How)
+		switch {
+		case g.Waived != nil:
+			fmt.Fprintf(w, "gate %s: waived by %s: %s\n", g.Gate, g.Waived.By, g.Waived.Reason)
+		case g.Judge != "":
+			fmt.Fprintf(w, "gate %s: %s (%s, by the pinned notebook of %s)\n", g.Gate, g.Outcome, g.How, g.Judge)
+		default:
+			fmt.Fprintf(w, "gate %s: %s (%s)\n", g.Gate, g.Outcome, g.How)
+		}
 		for _, e := range g.Expects {
 			mark, text := "held   ", e.Text
 			switch {
