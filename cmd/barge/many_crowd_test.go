@@ -23,7 +23,7 @@ import (
 // at a time takes effect, and happened looks at the world before its answer leaves.
 type crowd struct {
 	yard     *yard
-	comes    func(sent)
+	comes    func(*sent)
 	happened func(sent)
 	order    sync.Mutex
 }
@@ -33,6 +33,7 @@ type sent struct {
 	by      string // the process's name
 	request string // method, workspace and path
 	body    []byte
+	turn    bool            // it was let through by turns
 	ctx     context.Context //nolint:containedctx // the call's own: it ends when its client is gone
 }
 
@@ -59,7 +60,8 @@ func (s sent) begins() bool {
 
 // gathering is a moment that several processes wait for each other at. Who has ended is not waited for.
 type gathering struct {
-	at func(sent) bool
+	at   func(sent) bool
+	then func() // once all are there
 
 	mu   sync.Mutex
 	left int
@@ -68,11 +70,11 @@ type gathering struct {
 }
 
 func gather(n int, at func(sent) bool) *gathering {
-	return &gathering{at: at, left: n, came: map[string]bool{}, open: make(chan struct{})}
+	return &gathering{at: at, then: func() {}, left: n, came: map[string]bool{}, open: make(chan struct{})}
 }
 
-func (g *gathering) comes(s sent) {
-	if !g.at(s) {
+func (g *gathering) comes(s *sent) {
+	if !g.at(*s) {
 		return
 	}
 	g.note(s.by)
@@ -91,6 +93,7 @@ func (g *gathering) note(who string) {
 	}
 	g.came[who] = true
 	if g.left--; g.left == 0 {
+		g.then()
 		close(g.open)
 	}
 }
@@ -110,7 +113,7 @@ func (c *crowd) serve(workspace string, api http.Handler, w http.ResponseWriter,
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	s := sent{by: name[1], request: r.Method + " " + workspace + " " + r.URL.Path, body: body, ctx: r.Context()}
 	if c.comes != nil {
-		c.comes(s)
+		c.comes(&s)
 	}
 	answer := c.apply(s, workspace, api, r)
 	for name, values := range answer.Header() {

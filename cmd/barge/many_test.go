@@ -26,6 +26,7 @@ func TestMany(t *testing.T) {
 	y := openYard(t)
 	t.Run("one plan", y.onePlan)
 	t.Run("many plans", y.manyPlans)
+	t.Run("two environments", y.twoEnvironments)
 }
 
 // several is how much is done with -many, and how much without.
