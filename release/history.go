@@ -171,7 +171,11 @@ func describe(e ledger.Entry) (what, release string) {
 	case ledger.Begun:
 		switch b.Why {
 		case ledger.Start:
-			return fmt.Sprintf("promoting %s", b.Release), b.Release.Name
+			what = fmt.Sprintf("promoting %s", b.Release)
+			if now := e.State.Rules.Digest; now != "" && now != b.Rules.Digest {
+				what += fmt.Sprintf("; it brings rules %.19s", b.Rules.Digest)
+			}
+			return what, b.Release.Name
 		case ledger.Rollback:
 			return fmt.Sprintf("rolling back to %s%s", b.Release, barring(b.Bars)), b.Release.Name
 		case ledger.TurnBack:
@@ -196,6 +200,8 @@ func describe(e ledger.Entry) (what, release string) {
 		return fmt.Sprintf("%s is waived for %s: %s", b.What, b.Release, b.Reason), b.Release
 	case ledger.Approved:
 		return approving(b), b.Release
+	case ledger.Rejected:
+		return fmt.Sprintf("plan %.19s is rejected: %s", b.Plan, b.Reason), b.Release
 	case ledger.Proven:
 		return fmt.Sprintf("%s is proven: %s", e.State.Champion.Release, b.How), e.State.Champion.Release.Name
 	}

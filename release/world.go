@@ -38,6 +38,8 @@ type World struct {
 	Dead   func(ledger.Author) bool         // nil: ledger.SeenDead
 	Note   func(format string, args ...any) // progress, for people
 	Step   func(what string)                // hears what an interrupt would finish or undo now, "" for nothing; may be nil
+
+	seen map[string]ledger.State // for who only looks: the folds as they were read
 }
 
 // place is one environment with its site and ledger.
@@ -77,6 +79,9 @@ func (p *place) watch() *ledger.Watch {
 
 // state is the ledger's fold up to its head.
 func (p *place) state(ctx context.Context) (ledger.State, error) {
+	if s, ok := p.seen[p.name]; ok {
+		return s, nil
+	}
 	head, err := p.book.Head(ctx)
 	if err != nil {
 		return ledger.State{}, fmt.Errorf("reading the ledger of %s: %w", p.name, err)

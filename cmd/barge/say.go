@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -101,8 +100,8 @@ func whyNotCommand(h *house) *cli.Command {
 		Name:      "why-not",
 		Usage:     "say everything that keeps a release out of an environment",
 		ArgsUsage: "[RELEASE]",
-		Description: "Every reason at once, what clears each, the earliest time it could go, and the command to run then. Runs no\n" +
-			"gate and changes nothing.",
+		Description: "Every reason at once, what clears each and who can, the earliest time it could go, and the command to run then.\n" +
+			"Runs no gate and changes nothing.",
 		Flags: []cli.Flag{&cli.StringFlag{Name: "to", Usage: "`ENVIRONMENT` it should go to"}},
 		Action: func(c *cli.Context) error {
 			world, environment, err := h.about(c, "to", "[RELEASE]")
@@ -136,15 +135,28 @@ func printWhyNot(w io.Writer, why *release.WhyNot) {
 		for _, c := range o.Changes {
 			fmt.Fprintf(w, "      %s\n", c)
 		}
-		if o.Clear != "" {
+		if o.Clear != "" && o.Clear != o.Command {
 			fmt.Fprintf(w, "    %s\n", o.Clear)
 		}
+		fmt.Fprintf(w, "    by %s%s\n", o.Who, runs(o.Command))
 	}
-	if !why.NextAt.IsZero() {
-		fmt.Fprintf(w, "it could go at %s\n", why.NextAt.Format(time.RFC3339))
+	switch {
+	case !why.NextAt.IsZero():
+		fmt.Fprintf(w, "it could go at %s\n", stamp(why.NextAt))
+	case !why.NotBefore.IsZero():
+		fmt.Fprintf(w, "it could go at %s at the earliest, when the rest is cleared by then\n", stamp(why.NotBefore))
+	default:
+		fmt.Fprintln(w, "it could go as soon as that is cleared")
 	}
 	for _, v := range why.Waived {
 		fmt.Fprintf(w, "no obstacle: %s\n", v)
 	}
 	fmt.Fprintf(w, "then: %s\n", why.Command)
+}
+
+func runs(command string) string {
+	if command == "" {
+		return ""
+	}
+	return ": " + command
 }
