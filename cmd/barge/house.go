@@ -224,6 +224,9 @@ func (h *house) twin(name string) (sandbox.TwinStatus, error) {
 		return sandbox.TwinStatus{}, err
 	}
 	twin, ok := status.Twin(name)
+	if !ok && h.root != nil {
+		return twin, &hintedError{fmt.Errorf("no twin has the address %s", name), "barge sandbox status lists them"}
+	}
 	if !ok {
 		return twin, fmt.Errorf("the sandbox has no workspace %s: barge sandbox up adds it", name)
 	}

@@ -28,6 +28,8 @@ type root struct {
 	typed string
 	host  string // of the workspace, with its scheme; "" in a copy
 	path  string // the environment's in the workspace, or a folder of this machine with a copy
+
+	environment string // as the ledger has it, once it is read
 }
 
 const rootForm = "https://HOST/PATH, as the environment's workspace and path have it"
@@ -191,10 +193,19 @@ func (r *root) meant(e ledger.Entry, named string) error {
 	switch environment := e.State.Genesis.Environment; {
 	case e.Seq == 0:
 		return &hintedError{fmt.Errorf("no ledger stands at %s", r.typed), "--ledger " + rootForm + "; the ledger itself is the folder ledger below it"}
-	case named != "" && environment != "" && named != environment:
+	case environment != "" && named != "" && named != environment:
 		return &usageError{message: fmt.Sprintf("the ledger at %s is that of environment %s, not of %s", r.typed, environment, named), hint: "--env " + environment + ", or nothing: the ledger says which it is"}
 	}
+	r.environment = e.State.Genesis.Environment
 	return nil
+}
+
+// hint is a hint with commands that work from here, too.
+func (r *root) hint(text string) string {
+	if r == nil || r.environment == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, "--env "+r.environment, "--ledger "+r.typed)
 }
 
 var errRooted = errors.New("barge.hcl, which says where it is, is not read with --ledger")

@@ -142,7 +142,13 @@ func (b *bench) up(ts *testscript.TestScript) error {
 		Dir: ts.MkAbs(filepath.Join(".barge", "sandbox")), Workspaces: names, Executor: &b.notebooks, MLflow: b.registry, Now: b.now,
 		Through: b.through,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		ts.Setenv(strings.ToUpper(name)+"_URL", b.sandbox.Twin(name).URL)
+	}
+	return nil
 }
 
 // renumber gives a twin at rest another workspace id.

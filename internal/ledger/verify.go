@@ -130,6 +130,8 @@ func (v *verifier) fold(e Entry) {
 	}
 	if computed, err := encode(state); err != nil || !bytes.Equal(computed, recorded(e)) {
 		v.found(e.Seq, "state", "the state recorded in entry %d is not what the entries add up to", e.Seq)
+		state = e.State // so that the entries after it are not named for it, too
+		state.Seq = e.Seq
 	}
 	v.state = state
 }
