@@ -51,20 +51,22 @@ registry "shared" {
 
 // bench is a project with two environments and a shared registry, over twins whose notebooks are canned.
 type bench struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	twins *sandbox.Sandbox
 	runs  jobs.Canned
 	terms ledger.Terms
+	run   string // the page of the pipeline that the next worlds are part of
 
 	mu       sync.Mutex
 	answers  map[string]func(jobs.Attempt) jobs.Outcome // by notebook
+	lines    map[string]string                          // what else stands in a notebook
 	commits  int
 	versions int
 	notes    []string
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{
 		t: t, dir: t.TempDir(), answers: map[string]func(jobs.Attempt) jobs.Outcome{},
@@ -236,7 +238,7 @@ artifact {
 }
 `)
 	for _, notebook := range []string{"check", "score"} {
-		b.write(filepath.Join(b.dir, "notebooks", notebook+".py"), "# Databricks notebook source\n# "+notebook+"\n")
+		b.write(filepath.Join(b.dir, "notebooks", notebook+".py"), "# Databricks notebook source\n# "+notebook+"\n"+b.lines[notebook])
 	}
 	b.git("add", "barge.hcl", "notebooks")
 	b.git("commit", "-q", "--allow-empty", "-m", name)
@@ -291,7 +293,7 @@ func (b *bench) world(process string) *release.World {
 	b.t.Helper()
 	project := b.project()
 	w := &release.World{
-		Project: project, Store: b.store(), Terms: b.terms, Clocks: ledger.SystemClocks(), Sleep: hasten,
+		Project: project, Store: b.store(), Run: b.run, Terms: b.terms, Clocks: ledger.SystemClocks(), Sleep: hasten,
 		Age:  func(a, c string) (artifacts.Order, error) { return artifacts.Compare(b.dir, a, c) },
 		Note: func(format string, args ...any) { b.note(process + ": " + fmt.Sprintf(format, args...)) },
 	}
