@@ -79,7 +79,7 @@ func DiffArtifacts(ctx context.Context, a, b *Artifact) (Difference, error) {
 		}
 		for i := range part.changes {
 			c := &part.changes[i]
-			c.Added, c.Removed = countLines(before[c.Path], after[c.Path])
+			c.Added, c.Removed = CountLines(before[c.Path], after[c.Path])
 		}
 	}
 	return d, nil
@@ -140,8 +140,8 @@ func bodies(files func(func(Content, error) bool), changes []Change) (map[string
 	return out, nil
 }
 
-// countLines says how many lines were added and removed, by a longest common subsequence; -1 for what is no text.
-func countLines(a, b []byte) (added, removed int) {
+// CountLines says how many lines were added and removed, by a longest common subsequence; -1 for what is no text.
+func CountLines(a, b []byte) (added, removed int) {
 	if bytes.IndexByte(a, 0) >= 0 || bytes.IndexByte(b, 0) >= 0 {
 		return -1, -1
 	}

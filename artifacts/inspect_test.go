@@ -128,7 +128,7 @@ func TestCountLines(t *testing.T) {
 		{"a\nb", "a\nb\nc", 1, 0},
 		{"\x00", "b", -1, -1},
 	} {
-		if added, removed := countLines([]byte(tc.a), []byte(tc.b)); added != tc.added || removed != tc.removed {
+		if added, removed := CountLines([]byte(tc.a), []byte(tc.b)); added != tc.added || removed != tc.removed {
 			t.Errorf("%q to %q: +%d -%d, want +%d -%d", tc.a, tc.b, added, removed, tc.added, tc.removed)
 		}
 	}

@@ -110,7 +110,7 @@ func (r GateResult) refusal(environment string, release ledger.Release) error {
 	if r.Run != "" {
 		next = "see the run's page " + r.Run
 	}
-	return stop(why, next, "gate %s of %s %s: %s; %s is not changed", r.Gate, release, r.Outcome, strings.Join(r.Reasons, "; "), environment)
+	return stop(why, next, "gate %s of %s %s: %s; %s is not changed", r.Gate, release, r.Outcome, gates.Figures(strings.Join(r.Reasons, "; ")), environment)
 }
 
 // gate takes evidence that stands, or makes it. errored is tried again as often as the gate says, failed is not.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/bargeml/barge/internal/effects"
 	"github.com/bargeml/barge/internal/ledger"
@@ -53,15 +54,18 @@ func (w *World) promote(ctx context.Context, r Request) (*Promoted, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Artifact == s.Champion.Release.Artifact && s.Flight == nil {
-		return p.mend(ctx, s)
-	}
+	again := p.renamed(c, s)
 	plan, err := p.plan(ctx, c, s)
+	if err == nil {
+		err = r.fits(plan, s)
+	}
+	if again && !errors.Is(err, ErrConflict) {
+		if done, err := p.again(ctx, s, plan, err); done != nil || err != nil {
+			return done, err
+		}
+	}
 	if err != nil {
 		return nil, err
-	}
-	if r.Plan != nil && r.Plan.Digest != plan.digest {
-		return nil, stop(ErrConflict, "barge plan --to "+p.name+" makes a new one", "promoting by the plan %.19s: %s", r.Plan.Digest, r.Plan.Plan.moved(plan.Plan))
 	}
 	w.Note("promoting %s to %s over %s (plan %.19s)", c.Release, p.name, s.Champion.Release, plan.digest)
 	done := &Promoted{Environment: p.name, Release: c.Release, Replaced: s.Champion.Release, Plan: plan.digest, Outcome: "done"}
@@ -268,6 +272,35 @@ func (o *owner) end(ctx context.Context) (ledger.State, error) {
 		return ledger.State{}, err
 	}
 	return o.live(ctx)
+}
+
+// fits tells whether the plan is the one that was asked for, if one was: it, or the one that the champion was switched by.
+func (r Request) fits(plan *prepared, s ledger.State) error {
+	carriedOut := plan.Release.Artifact == s.Champion.Release.Artifact && r.Plan != nil && r.Plan.Digest == s.Champion.Plan
+	if r.Plan == nil || r.Plan.Digest == plan.digest || carriedOut {
+		return nil
+	}
+	return stop(ErrConflict, "barge plan --to "+plan.Environment+" makes a new one",
+		"promoting by the plan %.19s: %s", r.Plan.Digest, strings.Join(r.Plan.Plan.moved(plan.Plan), "; "))
+}
+
+// again promotes the champion's own artifact: what drifted is mended and what is not proven is judged, by the ledger alone.
+// Otherwise it is done where the plan, which failing says could not be made, would set nothing else. Nil: the plan is to
+// be carried out as any other.
+func (p *place) again(ctx context.Context, s ledger.State, plan *prepared, failing error) (*Promoted, error) {
+	done, err := p.mend(ctx, s)
+	if err != nil || done.Outcome != "nothing-to-do" || !s.IsProven() {
+		return done, err
+	}
+	if failing != nil {
+		return nil, failing
+	}
+	recorded, err := p.recordedPlan(ctx, s.Champion.Plan)
+	if err != nil || plan.sets(s, recorded) {
+		return done, err
+	}
+	p.Note("barge.hcl says other things of %s than when %s was switched: promoting it again", p.name, s.Champion.Release)
+	return nil, nil //nolint:nilnil // said above
 }
 
 // mend promotes the champion itself: nothing drifted, nothing done; else its recorded values are set again.

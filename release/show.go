@@ -61,7 +61,7 @@ func (w *World) Plan(ctx context.Context, r Request) (*Shown, error) {
 	if err != nil {
 		return nil, err
 	}
-	again := c.renamed(s)
+	again := p.renamed(c, s)
 	plan, err := p.plan(ctx, c, s)
 	if err != nil {
 		return nil, err
@@ -169,11 +169,15 @@ func (p *place) next(ctx context.Context, c *candidate, plan *prepared, s ledger
 
 // renamed gives the champion's own artifact the champion's name, whatever name it was asked for by: one artifact may have
 // many, and another name changes nothing. It tells whether it is the champion's.
-func (c *candidate) renamed(s ledger.State) bool {
-	if s.Flight != nil || c.Artifact != s.Champion.Release.Artifact {
+func (p *place) renamed(c *candidate, s ledger.State) bool {
+	champion := s.Champion.Release
+	if s.Flight != nil || c.Artifact != champion.Artifact {
 		return false
 	}
-	c.Release = s.Champion.Release
+	if c.Name != champion.Name && !byID(c.Artifact, c.Name) {
+		p.Note("%s is the artifact of the champion %s under another name", c.Release, champion)
+	}
+	c.Release = champion
 	return true
 }
 

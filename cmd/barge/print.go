@@ -31,7 +31,7 @@ func printInspection(w io.Writer, in artifacts.Inspection) {
 		}
 		fmt.Fprintf(w, "model    %s: %s\n         %s, %s, %d B\n", m.Label, where, m.Digest, counted(len(m.Files), "file"), m.Size)
 		for _, name := range sortedKeys(m.Metrics) {
-			fmt.Fprintf(w, "         %s %.4g\n", name, m.Metrics[name])
+			fmt.Fprintf(w, "         %s %s\n", name, gates.Figure(m.Metrics[name]))
 		}
 	}
 	for _, f := range in.Notebooks {
@@ -53,7 +53,7 @@ func printGates(w io.Writer, all []release.GateResult) {
 			fmt.Fprintf(w, "gate %s: %s (%s)\n", g.Gate, g.Outcome, g.How)
 		}
 		for _, e := range g.Expects {
-			mark, text := "held   ", e.Text
+			mark, text := "held   ", gates.Figures(e.Text)
 			switch {
 			case e.Held != nil && !*e.Held:
 				mark = "false  "

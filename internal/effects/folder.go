@@ -230,8 +230,13 @@ func (f *Folder) Unbound() []string {
 	return keys
 }
 
-// Len is the number of files.
-func (f *Folder) Len() int { return len(f.files) }
+// Missing is how many files are to be sent where that much is damaged; see Site.Damage.
+func (f *Folder) Missing(damaged []string) int {
+	if slices.Contains(damaged, marker) {
+		return len(f.files)
+	}
+	return len(damaged)
+}
 
 // Deployed tells whether the whole folder is there.
 func (s *Site) Deployed(ctx context.Context, folder string) (bool, error) {
