@@ -120,11 +120,11 @@ func TestAPointerThatGoesAndComesBack(t *testing.T) {
 	without := alone[:strings.Index(alone, "  score")] + "}\n"
 	other := strings.Replace(alone, `score "nightly"`, `score "weekly"`, 1)
 	b.promoted(b.build("1.0.0", b.register(), alone), "prod")
-	b.promoted(b.build("1.1.0", b.register(), without), "prod")
+	b.brought(b.build("1.1.0", b.register(), without), "prod")
 	if v := b.state("prod").Champion.Values["job:nightly"]; v != ledger.Off {
 		t.Errorf("the job that the release does not have is %s", v)
 	}
-	b.promoted(b.build("1.2.0", b.register(), other), "prod")
+	b.brought(b.build("1.2.0", b.register(), other), "prod")
 	if got := b.returned(release.Return{Release: "1.0.0"}); got != "1.0.0" {
 		t.Fatal(got)
 	}

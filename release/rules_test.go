@@ -33,6 +33,16 @@ func (b *bench) evidence(environment string) gates.Evidence {
 	return latest
 }
 
+// brought promotes a release that brings other rules, once they are approved.
+func (b *bench) brought(name, to string) {
+	b.t.Helper()
+	done, err := b.world("manager").ApproveRules(b.t.Context(), release.Request{Release: name, Environment: to}, "")
+	if err != nil || done.Outcome != "done" {
+		b.t.Fatalf("approving the rules of %s in %s: %v, %+v", name, to, err, done)
+	}
+	b.promoted(name, to)
+}
+
 // TestAPinnedNotebookJudgesFromItsOwnFolder has a candidate change its judge: the one in force is run, with the
 // candidate's model, and its answer opens nothing for the new one.
 func TestAPinnedNotebookJudgesFromItsOwnFolder(t *testing.T) {
