@@ -35,6 +35,11 @@ type Resumed struct {
 // it back, and judges a release whose first scoring nobody judged. It says what it found, and a second call does
 // nothing. Without a result nothing was done.
 func (w *World) Resume(ctx context.Context, r Resumption) (*Resumed, error) {
+	done, err := w.resume(ctx, r)
+	return done, interrupted(ctx, err, "barge resume --env "+r.Environment, "resuming in %s: nothing was done", r.Environment)
+}
+
+func (w *World) resume(ctx context.Context, r Resumption) (*Resumed, error) {
 	p, err := w.place(r.Environment)
 	if err != nil {
 		return nil, err
@@ -91,7 +96,10 @@ func (p *place) goOn(ctx context.Context, s ledger.State, r Resumption, done *Re
 		done.Found = "what was in flight came to its end while this command waited"
 		return s, nil
 	}
-	done.Found = InFlight(*f) + "; " + why
+	done.Found = InFlight(*f)
+	if !f.Left { // which that says
+		done.Found += "; " + why
+	}
 	p.Note("%s: %s", p.name, done.Found)
 	if r.TurnBack && f.Kind != ledger.Start {
 		return s, stop(ErrConflict, "barge resume --env "+p.name+" finishes it", "turning back in %s: a %s is in flight, and only a promotion is turned back", p.name, f.Kind)
@@ -110,15 +118,14 @@ func (p *place) goOn(ctx context.Context, s ledger.State, r Resumption, done *Re
 	if err != nil {
 		return s, err
 	}
-	whole := context.WithoutCancel(ctx)
-	if s, err = o.finish(whole); err != nil {
+	if s, err = o.finish(ctx); err != nil {
 		return s, err
 	}
 	done.Outcome = "finished"
 	if back {
 		done.Outcome = "turned-back"
 	}
-	p.tellStore(whole, s)
+	p.tellStore(ctx, s)
 	return s, nil
 }
 
