@@ -34,10 +34,10 @@ $(GOLANGCI):
 bench:
 	go test -run '^$$' -bench . -tags $(TAGS) ./...
 
-# Kills the command at every call of a promotion and a rollback and goes on in every way, and lets every call go wrong
-# once in every way. `make test` takes a sample of both.
+# Kills the command at every call of a promotion, a rollback and a resume and goes on in every way on another host, and
+# lets every call go wrong once in every way. `make test` takes a sample of both.
 crash:
-	go test -tags $(TAGS) -run '^Test(Crash|Faults)$$' -count 1 -v -timeout 150m ./cmd/barge -crash -faults
+	go test -tags $(TAGS) -run '^Test(Crash|Faults)$$' -count 1 -parallel 10 -timeout 150m ./cmd/barge -v -crash -faults
 
 # Longer proofs: every test several times over, in shuffled order, and the fuzz targets for a while each.
 nightly: lint crash

@@ -37,27 +37,25 @@ var faultKinds = []struct {
 // stops, and run again it comes to the same end. Nothing is doubled.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	tried, good := make([]int, len(scenarios)), make([]int, len(scenarios))
-	inYards(t, *everyFault, func(t *testing.T, y *yard, i int) {
-		sc := scenarios[i]
+	var c tally
+	inYards(t, *everyFault, scenarios, func(t *testing.T, y *yard, sc scenario, shard, shards int) {
 		if sc.name == "a rollback" { // to a name: asked for once more it is done
 			sc.command = words("rollback 1.0.0 --env prod")
 		}
 		y.terms = "5s,400ms,6s,800ms"
-		tried[i], good[i] = y.faults(t, sc)
+		y.faults(t, sc, shard, shards, &c)
 	})
-	sum, harmless := 0, 0
-	for i := range scenarios {
-		sum, harmless = sum+tried[i], harmless+good[i]
+	for _, sc := range scenarios {
+		fmt.Printf("faults: %d of %d harmless (%s)\n", c.good[sc.name], c.tried[sc.name], sc.name)
 	}
-	fmt.Printf("faults: %d of %d harmless\n", harmless, sum)
+	fmt.Printf("faults: %d of %d harmless\n", c.good[""], c.tried[""])
 }
 
-// faults lets each call of a scenario go wrong in each way.
-func (y *yard) faults(t *testing.T, sc scenario) (tried, harmless int) {
+// faults lets each call of a scenario go wrong in each way, as far as that is this shard's.
+func (y *yard) faults(t *testing.T, sc scenario, shard, shards int, c *tally) {
 	t.Helper()
 	y.fail(sc.fails)
-	base := y.base(sc)
+	base := sc.base(t, y)
 	y.back(t, base)
 	reference := y.barge(t, sc.command...)
 	want := y.stands(t)
@@ -69,23 +67,21 @@ func (y *yard) faults(t *testing.T, sc scenario) (tried, harmless int) {
 			if kind.reads && !strings.HasPrefix(request, http.MethodGet) {
 				continue
 			}
-			if n++; !*everyFault && n%faultSample != 1 {
+			if n++; n%shards != shard || !*everyFault && n%faultSample != 1 {
 				continue
 			}
 			f := kind.fault
 			f.Skip = before[workspace]
-			tried++
 			y.back(t, base)
-			if diff := y.endures(t, sc, workspace, f, reference.code, want); diff == "" {
-				harmless++
-			} else {
+			diff := y.endures(t, sc, workspace, f, reference.code, want)
+			if diff != "" {
 				t.Errorf("%s: %s is answered by %s\n%s", sc.name, call, kind.name, diff)
 			}
+			c.count(sc.name, diff == "")
+			c.count("", diff == "")
 		}
 		before[workspace]++
 	}
-	fmt.Printf("faults: %d of %d harmless (%s, %d calls)\n", harmless, tried, sc.name, len(reference.calls))
-	return tried, harmless
 }
 
 // endures runs a command one of whose calls goes wrong, and once more when it stopped for that. It tells what is not as
@@ -112,7 +108,7 @@ func (y *yard) endures(t *testing.T, sc scenario, workspace string, f sandbox.Fa
 		default:
 			return "it ends uncleanly:\n" + said
 		}
-		again := y.goOn(t, [][]string{sc.command})
+		again := y.goOn(t, "", [][]string{sc.command})
 		said += again.text
 		if !again.fine {
 			return "it does not end well when run again:\n" + said

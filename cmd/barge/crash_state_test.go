@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,6 +20,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bargeml/barge/artifacts"
+	"github.com/bargeml/barge/gates"
 	"github.com/bargeml/barge/internal/ledger"
 )
 
@@ -32,25 +35,13 @@ type standing struct {
 
 const prodPath = "/Barge/diabetes"
 
-func (y *yard) ledger() *ledger.Ledger {
-	root := y.bench.sandbox.Twin("prod").Files().Root()
-	return ledger.Open(ledger.NewFolder(filepath.Join(root, filepath.FromSlash(prodPath), "ledger")), ledger.Options{})
-}
-
-func (y *yard) head(t *testing.T) ledger.State {
-	t.Helper()
-	head, err := y.ledger().Head(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return head.State
-}
-
 // stands looks at everything, without barge.
 func (y *yard) stands(t *testing.T) standing {
 	t.Helper()
 	s := standing{Live: map[string]any{}, Beside: map[string]int{}}
-	for _, look := range []func(*testing.T, *standing) error{y.lookAtLedger, y.lookAtHistory, y.lookAtRegistry, y.lookAtJobs, y.lookAtFiles, y.lookAtSecrets, y.lookAtRuns} {
+	for _, look := range []func(*testing.T, *standing) error{
+		y.lookAtLedger, y.lookAtStore, y.lookAtRegistry, y.lookAtJobs, y.lookAtFiles, y.lookAtSecrets, y.lookAtRuns,
+	} {
 		if err := look(t, &s); err != nil {
 			t.Fatal(err)
 		}
@@ -58,48 +49,35 @@ func (y *yard) stands(t *testing.T) standing {
 	return s
 }
 
-func (y *yard) lookAtLedger(t *testing.T, s *standing) error {
-	problems, err := y.ledger().Verify(t.Context())
-	for _, p := range problems {
-		s.Broken = append(s.Broken, fmt.Sprintf("ledger entry %d is %s: %s", p.Seq, p.Kind, p.Text))
+// lookAtStore looks at what the store says is live, where a release is, and at the evidence that travels with the
+// artifacts.
+func (y *yard) lookAtStore(t *testing.T, s *standing) error {
+	store, err := artifacts.OpenStore(y.dir, "oci-layout:.barge/store")
+	if err != nil {
+		return err
 	}
-	l := y.head(t)
-	if l.Flight != nil {
-		s.Broken = append(s.Broken, fmt.Sprintf("a %s of %s is in flight", l.Flight.Kind, l.Flight.Release))
-	}
-	s.Live["champion"], s.Live["hold"] = l.Champion.Release, l.Hold
-	s.Live["proven"] = l.IsProven() || l.Seq == 0
-	if l.Champion.Release.Artifact != "" { // Genesis is nobody's
-		s.Live["values"], s.Live["rules"] = l.Champion.Values, l.Rules.Digest
-	}
-	bars := []string{}
-	for _, b := range l.Bars {
-		bars = append(bars, b.Said.Name+" "+b.Said.Artifact+b.Said.Model)
-	}
-	slices.Sort(bars)
-	s.Live["bars"] = bars
-	for id, numbers := range l.Jobs {
-		if len(numbers) > 1 {
-			s.Broken = append(s.Broken, fmt.Sprintf("%s has had the jobs %v", id, numbers))
-		}
-	}
-	return err
-}
-
-func (y *yard) lookAtHistory(t *testing.T, s *standing) error {
-	for e, err := range y.ledger().History(t.Context()) {
+	if y.head(t).Champion.Release.Artifact != "" {
+		id, _, err := store.Live(t.Context(), "prod")
 		if err != nil {
 			return err
 		}
-		switch b := e.Body.(type) {
-		case ledger.Evidence:
-			s.Beside[fmt.Sprintf("evidence %s of %s: %s", b.Gate, b.Release, b.Outcome)]++
-		case ledger.Barred:
-			s.Beside["entry barred "+b.Name]++
-		case ledger.Begun:
-			if b.Why == ledger.Start {
-				s.Beside[fmt.Sprintf("start of %s", b.Release.Name)]++
+		s.Live["store: live in prod"] = id
+	}
+	all, err := store.List(t.Context())
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		for e, err := range store.Attached(t.Context(), a.ID, gates.PredicateType) {
+			if err != nil {
+				return err
 			}
+			evidence, err := gates.ParseEvidence(e.Body)
+			if err != nil {
+				return err
+			}
+			// Who wait for one run at the same time attach what each of them saw.
+			s.Beside[fmt.Sprintf("attached to %s: %s, attempt %d: %s", evidence.Name, evidence.Gate, evidence.Attempt, evidence.Outcome)] = 1
 		}
 	}
 	return nil
@@ -111,9 +89,20 @@ func (y *yard) lookAtRegistry(_ *testing.T, s *standing) error {
 		return err
 	}
 	for number, stage := range stages {
-		if stage == "Staging" || stage == "Production" {
-			s.Live["version "+number] = stage
-		}
+		s.Live["version "+number] = stage
+	}
+	var model struct {
+		Of struct{ ID string } `json:"registered_model_databricks"`
+	}
+	if err := y.bench.call("registry", http.MethodGet, mlflowAPI+"databricks/registered-models/get?name=diabetes", nil, &model); err != nil {
+		return err
+	}
+	rights, err := y.rights("registry", "registered-models/"+model.Of.ID)
+	if err != nil {
+		return err
+	}
+	for _, r := range rights {
+		s.Beside["right on the model: "+r]++
 	}
 	var out struct {
 		Model struct {
@@ -183,53 +172,63 @@ func (y *yard) rights(workspace, object string) ([]string, error) {
 	return rights, nil
 }
 
-// lookAtFiles counts every object below prod's path, but for the ledger; plans are named by what they put over what,
-// as their digests have the ledger's numbers in them.
+// lookAtFiles counts every object below the environments' path, but for what the ledgers hold; plans are named by what
+// they put over what, as their digests have the ledger's numbers in them.
 func (y *yard) lookAtFiles(_ *testing.T, s *standing) error {
-	root := filepath.Join(y.bench.sandbox.Twin("prod").Files().Root(), filepath.FromSlash(prodPath))
-	if _, err := os.Stat(root); err != nil {
-		return nil //nolint:nilerr // nothing was ever deployed
+	for _, workspace := range []string{"prod", "test"} {
+		root := filepath.Join(y.bench.sandbox.Twin(workspace).Files().Root(), filepath.FromSlash(prodPath))
+		err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+			if err != nil {
+				if file == root {
+					return nil // nothing was ever deployed
+				}
+				return err
+			}
+			rel, err := filepath.Rel(root, file)
+			if err != nil {
+				return err
+			}
+			return y.lookAtFile(s, workspace, file, filepath.ToSlash(rel), d)
+		})
+		if err != nil {
+			return err
+		}
 	}
-	return filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(root, file)
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && rel == "ledger":
-			return fs.SkipDir
-		case d.IsDir():
-			return y.lookAtFolder(s, rel)
-		}
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		if path.Dir(filepath.ToSlash(rel)) == "plans" {
-			rel, b = planName(b), nil
-		}
-		sum := sha256.Sum256(b)
-		s.Beside["file "+rel+" "+hex.EncodeToString(sum[:4])]++
-		return nil
-	})
+	return nil
 }
 
-func (y *yard) lookAtFolder(s *standing, rel string) error {
-	if depth := strings.Count(rel, "/"); rel != "." && !strings.HasPrefix(rel, "releases/") || depth > 1 {
-		return nil
+func (y *yard) lookAtFile(s *standing, workspace, file, rel string, d fs.DirEntry) error {
+	if d.IsDir() {
+		if strings.HasPrefix(rel, "ledger/") {
+			return fs.SkipDir
+		}
+		return y.lookAtFolder(s, workspace, rel)
 	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if path.Dir(rel) == "plans" {
+		rel, b = planName(b), nil
+	}
+	sum := sha256.Sum256(b)
+	s.Beside["file "+workspace+" "+rel+" "+hex.EncodeToString(sum[:4])]++
+	return nil
+}
+
+// lookAtFolder counts a folder, and the rights given on it.
+func (y *yard) lookAtFolder(s *standing, workspace, rel string) error {
+	s.Beside["folder "+workspace+" "+rel]++
 	var object struct {
 		ID json.Number `json:"object_id"`
 	}
 	query := "?path=" + url.QueryEscape(path.Join(prodPath, rel))
-	if err := y.bench.call("prod", http.MethodGet, "/api/2.0/workspace/get-status"+query, nil, &object); err != nil {
+	if err := y.bench.call(workspace, http.MethodGet, "/api/2.0/workspace/get-status"+query, nil, &object); err != nil {
 		return err
 	}
-	rights, err := y.rights("prod", "directories/"+object.ID.String())
+	rights, err := y.rights(workspace, "directories/"+object.ID.String())
 	for _, r := range rights {
-		s.Beside["right on "+rel+": "+r]++
+		s.Beside["right on "+workspace+" "+rel+": "+r]++
 	}
 	return err
 }
@@ -259,21 +258,38 @@ func (y *yard) lookAtSecrets(_ *testing.T, s *standing) error {
 		for _, k := range keys.Secrets {
 			s.Beside["secret "+scope.Name+"/"+k.Key]++
 		}
+		var rights struct {
+			Items []struct{ Principal, Permission string }
+		}
+		if err := y.bench.call("prod", http.MethodGet, "/api/2.0/secrets/acls/list?scope="+scope.Name, nil, &rights); err != nil {
+			return err
+		}
+		for _, r := range rights.Items {
+			s.Beside["right on secret scope "+scope.Name+": "+r.Principal+" "+r.Permission]++
+		}
 	}
 	return nil
 }
 
+// lookAtRuns counts the runs. No two of one notebook may have been told the same token, and a release's first scoring
+// has one job run.
 func (y *yard) lookAtRuns(_ *testing.T, s *standing) error {
 	for _, workspace := range []string{"prod", "test"} {
+		tokens := map[string]int64{}
 		for _, r := range y.bench.sandbox.Twin(workspace).Jobs().Runs() {
 			s.Beside[fmt.Sprintf("run of %s of %s: %s", path.Base(r.Notebook), r.Parameters["barge_release"], r.Result)]++
+			token := r.Parameters["barge_run"]
+			if other, twice := tokens[token]; token != "" && twice && other != r.RunID {
+				s.Broken = append(s.Broken, fmt.Sprintf("runs %d and %d have one token", other, r.RunID))
+			}
+			tokens[token] = r.RunID
 		}
 	}
 	return nil
 }
 
 // differs tells how s differs from what it should be. What lies beside must be exactly as in one of all when one is
-// given; of several it must have at least what is in the first and at most what is in any of them.
+// given; of several it must have at least what is in all and at most what is in any of them.
 func (s standing) differs(want standing, beside ...standing) string {
 	diff := strings.Join(s.Broken, "\n")
 	if d := cmp.Diff(want.Live, s.Live); d != "" {
@@ -285,8 +301,11 @@ func (s standing) differs(want standing, beside ...standing) string {
 		}
 		return diff
 	}
-	least, most := beside[0].Beside, map[string]int{}
+	least, most := maps.Clone(beside[0].Beside), map[string]int{}
 	for _, b := range beside {
+		for what := range least {
+			least[what] = min(least[what], b.Beside[what])
+		}
 		for what, n := range b.Beside {
 			most[what] = max(most[what], n)
 		}

@@ -3,24 +3,17 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/bargeml/barge/internal/sandbox"
-	"github.com/bargeml/barge/internal/sandbox/mlflow"
 )
 
 // yard is a project over twins that can be put back to how it was, and that sees every call of a command.
@@ -29,231 +22,88 @@ type yard struct {
 	terms    string // of BARGE_TERMS
 	bench    bench
 	registry *taped
-	kept     int   // how many berths were kept
-	fresh    berth // nothing was promoted to prod
-	used     berth // 1.0.0 and then 1.1.0 were
+	lies     map[string]moored // the project's state as it was last read or written
+	fresh    berth             // nothing was promoted to prod
+	used     berth             // 1.0.0 and then 1.1.0 were
+	flying   *berth            // 1.2.0 was being promoted over that when its owner died; see inFlight
 
 	order   sync.Mutex // calls of all twins, one at a time
 	passing *passage   // of the command that runs; nil: the calls are the test's own
+	holds   atomic.Bool
 
 	crowd atomic.Pointer[crowd] // takes the calls of several commands at once; nil: there is one
 }
 
-// passage is one command on its way: its calls so far, and where it dies.
-type passage struct {
-	calls  []string
-	dies   int  // at the call of this number, from 1; 0: at none
-	after  bool // the call takes effect
-	proc   *os.Process
-	begun  chan struct{} // closed when proc is known
-	ended  chan struct{} // closed when the process is no more
-	killed bool
-}
+// The terms of commands in a yard. Those of crashes are short, since whoever goes on after one on another host waits
+// out the last of them.
+const (
+	yardTerms  = "5s,200ms,6s"
+	crashTerms = "2400ms,1s,4s"
+)
 
-// end is how a command ended.
-type end struct {
-	args  []string
-	code  int // -1: killed
-	out   string
-	calls []string
-	died  bool // at the call that its passage named
-}
-
-func (e end) String() string {
-	return fmt.Sprintf("barge %s: exit %d\n%s", strings.Join(e.args, " "), e.code, e.out)
-}
-
-// kill ends the process as a power cut would, and returns when it is no more.
-func (p *passage) kill() {
-	<-p.begun
-	p.killed = true
-	_ = p.proc.Kill()
-	<-p.ended
-}
-
-// through stands before the API of every twin.
-func (y *yard) through(workspace string, api http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c := y.crowd.Load(); c != nil {
-			c.serve(workspace, api, w, r)
-			return
-		}
-		y.order.Lock()
-		defer y.order.Unlock()
-		p := y.passing
-		if p == nil {
-			api.ServeHTTP(w, r)
-			return
-		}
-		p.calls = append(p.calls, workspace+" "+r.Method+" "+r.URL.Path)
-		if len(p.calls) == p.dies && !p.after {
-			p.kill()
-			panic(http.ErrAbortHandler)
-		}
-		answer := httptest.NewRecorder()
-		api.ServeHTTP(answer, r)
-		y.await(workspace, r.URL.Path, answer.Body.Bytes())
-		if len(p.calls) == p.dies {
-			p.kill()
-			panic(http.ErrAbortHandler)
-		}
-		for name, values := range answer.Header() {
-			w.Header()[name] = values
-		}
-		w.WriteHeader(answer.Code)
-		_, _ = w.Write(answer.Body.Bytes())
-	})
-}
-
-// await lets a run that was started come to its end before anything else happens.
-func (y *yard) await(workspace, path string, answer []byte) {
-	if !strings.HasSuffix(path, "/runs/submit") && !strings.HasSuffix(path, "/run-now") {
-		return
-	}
-	var started struct {
-		RunID int64 `json:"run_id"`
-	}
-	if json.Unmarshal(answer, &started) == nil && started.RunID != 0 {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		_ = y.bench.sandbox.Twin(workspace).Jobs().Wait(ctx, started.RunID) // what became of it the command will see
-	}
-}
-
-// barge runs the real command as a process of its own.
-func (y *yard) barge(t *testing.T, args ...string) end { return y.pass(t, &passage{}, args...) }
-
-func (y *yard) pass(t *testing.T, p *passage, args ...string) end {
+// openYard makes a project with four releases, of which prod has seen none (fresh) or two (used).
+func openYard(t *testing.T) *yard {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "barge", args...)
-	var out bytes.Buffer
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = y.dir, y.environ(), &out, &out
-	p.begun, p.ended = make(chan struct{}), make(chan struct{})
-	y.watch(p)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p.proc = cmd.Process
-	close(p.begun)
-	_ = cmd.Wait() // its code tells
-	close(p.ended)
-	y.watch(nil)
-	if ctx.Err() != nil {
-		t.Fatalf("barge %s does not end:\n%s", strings.Join(args, " "), out.String())
-	}
-	return end{args: args, code: cmd.ProcessState.ExitCode(), out: out.String(), calls: p.calls, died: p.killed}
-}
-
-func (y *yard) watch(p *passage) {
-	y.order.Lock()
-	defer y.order.Unlock()
-	y.passing = p
-}
-
-func (y *yard) environ() []string {
-	return append(os.Environ(), "BARGE_SANDBOX=1", "BARGE_TERMS="+y.terms, "GORACE=atexit_sleep_ms=0", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull,
-		"GIT_AUTHOR_NAME=Test", "GIT_AUTHOR_EMAIL=test@barge.invalid", "GIT_AUTHOR_DATE=2026-01-02T03:04:05Z",
-		"GIT_COMMITTER_NAME=Test", "GIT_COMMITTER_EMAIL=test@barge.invalid", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z")
-}
-
-// must runs a command that is to end well.
-func (y *yard) must(t *testing.T, args ...string) {
-	t.Helper()
-	if e := y.barge(t, args...); e.code != 0 {
-		t.Fatal(e)
-	}
-}
-
-func (y *yard) git(t *testing.T, args ...string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "git", args...)
-	cmd.Dir, cmd.Env = y.dir, y.environ()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-}
-
-// taped is a registry in memory that can be put back: it remembers what it was asked to change.
-type taped struct {
-	mlflow.Backend
-	mu   sync.Mutex
-	tape []taping
-}
-
-type taping struct {
-	workspace string
-	call      mlflow.Call
-}
-
-func (r *taped) Do(ctx context.Context, workspace string, call mlflow.Call) (mlflow.Answer, error) {
-	r.mu.Lock()
-	if call.Method != http.MethodGet {
-		r.tape = append(r.tape, taping{workspace, call})
-	}
-	r.mu.Unlock()
-	return r.Backend.Do(ctx, workspace, call)
-}
-
-// Close leaves what it holds to the next sandbox.
-func (r *taped) Close() error { return nil }
-
-func (r *taped) play(t *testing.T, tape []taping) {
-	t.Helper()
-	r.Backend, r.tape = mlflow.Light(), nil
-	for _, c := range tape {
-		if _, err := r.Do(t.Context(), c.workspace, c.call); err != nil {
+	y := &yard{dir: filepath.Join(t.TempDir(), "project"), terms: yardTerms, registry: &taped{}, lies: map[string]moored{}}
+	y.bench.notebooks.bench = &y.bench
+	y.registry.play(t, nil)
+	t.Cleanup(func() { y.down(t) })
+	for name, text := range yardFiles {
+		file := filepath.Join(y.dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-}
-
-// berth is a moment of a yard to come back to: the twins' state, the store, the registry.
-type berth struct {
-	dir  string
-	tape []taping
-}
-
-func (y *yard) state() string { return filepath.Join(y.dir, ".barge") }
-
-// keep remembers the present moment. No call and no run may be on its way.
-func (y *yard) keep(t *testing.T) berth {
-	t.Helper()
-	y.kept++
-	b := berth{filepath.Join(filepath.Dir(y.dir), fmt.Sprintf("berth%d", y.kept)), y.registry.tape}
-	if err := os.CopyFS(b.dir, os.DirFS(y.state())); err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// back puts the yard back to a moment.
-func (y *yard) back(t *testing.T, b berth) {
-	t.Helper()
-	y.down(t)
-	if err := os.RemoveAll(y.state()); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.CopyFS(y.state(), os.DirFS(b.dir)); err != nil {
-		t.Fatal(err)
-	}
-	y.registry.play(t, b.tape)
 	y.up(t)
+	y.git(t, "init", "-q", "-b", "main")
+	for i, name := range []string{"1.0.0", "1.1.0", "1.2.0", "1.3.0"} {
+		if err := os.WriteFile(filepath.Join(y.dir, "conf", "prod.yml"), []byte("release: "+name+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := y.bench.register(map[string]string{"model.pkl": name}, nil); err != nil {
+			t.Fatal(err)
+		}
+		y.git(t, "add", ".")
+		y.git(t, "commit", "-qm", name)
+		y.git(t, "tag", "v"+name)
+		y.must(t, "build")
+		if i == 2 {
+			y.must(t, "promote", name, "--to", "test")
+		}
+	}
+	y.fresh = y.keep(t)
+	y.must(t, "promote", "1.0.0", "--to", "prod")
+	y.must(t, "promote", "1.1.0", "--to", "prod")
+	y.used = y.keep(t)
+	return y
 }
 
-func (y *yard) forget(t *testing.T, b berth) {
+// inFlight is a promotion whose owner died when it had set the first of its pointers.
+func (y *yard) inFlight(t *testing.T) berth {
 	t.Helper()
-	if err := os.RemoveAll(b.dir); err != nil {
-		t.Fatal(err)
+	if y.flying != nil {
+		return *y.flying
 	}
+	y.back(t, y.used)
+	calls := y.barge(t, promote...).calls
+	dies := 1 + slices.IndexFunc(calls, func(call string) bool { return strings.HasSuffix(call, "/transition-stage") })
+	y.back(t, y.used)
+	if e := y.pass(t, &passage{host: here, dies: dies, after: true}, promote...); dies == 0 || !e.died || y.head(t).Flight == nil {
+		t.Fatalf("nothing is in flight: %v", e)
+	}
+	b := y.keep(t)
+	y.flying = &b
+	return b
 }
 
 func (y *yard) up(t *testing.T) {
 	t.Helper()
 	var err error
 	y.bench.sandbox, err = sandbox.Start(t.Context(), sandbox.Config{
-		Dir: filepath.Join(y.state(), "sandbox"), Workspaces: []string{"test", "prod", "registry"},
+		Dir: filepath.Join(y.dir, ".barge", "sandbox"), Workspaces: []string{"test", "prod", "registry"},
 		Executor: &y.bench.notebooks, MLflow: y.registry, Through: y.through,
 	})
 	if err != nil {
@@ -274,4 +124,111 @@ func (y *yard) down(t *testing.T) {
 	// A process that is being forked has the folder's lock, too, until it is the command that it shall be.
 	syscall.ForkLock.Lock()
 	defer syscall.ForkLock.Unlock()
+}
+
+// fail makes the first scoring of 1.2.0 fail, or not.
+func (y *yard) fail(fails bool) {
+	y.bench.notebooks.mu.Lock()
+	defer y.bench.notebooks.mu.Unlock()
+	y.bench.notebooks.told = nil
+	if fails {
+		y.bench.notebooks.told = []told{{notebook: "batch-scoring", version: "3", what: "with", text: `{"output": {"rows_out": 0}}`}}
+	}
+}
+
+var yardFiles = map[string]string{
+	"conf/prod.yml":              "",
+	".gitignore":                 ".barge/\n",
+	"notebooks/test-model.py":    "# Databricks notebook source\n# is the model good enough?\n",
+	"notebooks/batch-scoring.py": "# Databricks notebook source\n# score everything\n",
+	"notebooks/lib/tables.py":    "# Databricks notebook source\nTABLE = \"scores\"\n",
+	"barge.hcl": `project "diabetes" {
+  store = "oci-layout:.barge/store"
+}
+
+artifact {
+  notebooks {
+    from    = "notebooks"
+    include = ["**/*.py"]
+  }
+  config {
+    from = "conf"
+  }
+  model "diabetes" {
+    registry = registry.shared
+    version  = "latest"
+  }
+}
+
+workspace "test" {
+  host = "https://adb-2.2.azuredatabricks.net"
+}
+
+workspace "prod" {
+  host = "https://adb-3.3.azuredatabricks.net"
+}
+
+workspace "registry" {
+  host = "https://adb-4.4.azuredatabricks.net"
+}
+
+registry "shared" {
+  kind      = "workspace"
+  workspace = workspace.registry
+  remote "rmr" {
+    scope  = "rmr"
+    prefix = "rmr"
+    token  = secret("env:REGISTRY_TOKEN")
+  }
+}
+
+compute "ml" {
+  spark_version = "15.4.x-cpu-ml-scala2.12"
+  node_type     = "Standard_DS3_v2"
+  num_workers   = 1
+}
+
+environment "test" {
+  workspace = workspace.test
+  path      = "/Barge/diabetes"
+
+  model "diabetes" {
+    stage            = "Staging"
+    archive_existing = true
+  }
+}
+
+environment "prod" {
+  follows   = [environment.test]
+  workspace = workspace.prod
+  path      = "/Barge/diabetes"
+  operators = ["group:on-call"]
+
+  deploy {
+    config      = "conf/prod.yml"
+    permissions = { "group:data-scientists" = "CAN_RUN" }
+  }
+  model "diabetes" {
+    stage            = "Production"
+    archive_existing = true
+  }
+  gate "test-model" {
+    notebook = "test-model"
+    compute  = compute.ml
+
+    expect "accurate enough" {
+      that = metrics.accuracy >= 0.77
+    }
+  }
+  score "nightly" {
+    notebook = "batch-scoring"
+    compute  = compute.ml
+    schedule = { cron = "0 0 2 * * ?", timezone = "Europe/London" }
+
+    expect "every row scored" {
+      that = output.rows_in > 0 && output.rows_out == output.rows_in
+    }
+  }
+}
+`,
 }

@@ -27,6 +27,8 @@ func TestMany(t *testing.T) {
 	t.Run("one plan", y.onePlan)
 	t.Run("many plans", y.manyPlans)
 	t.Run("two environments", y.twoEnvironments)
+	t.Run("stopped owners", y.stoppedOwners)
+	t.Run("late calls", y.lateCalls)
 }
 
 // several is how much is done with -many, and how much without.
@@ -86,7 +88,6 @@ func (y *yard) manyPlans(t *testing.T) {
 	y.back(t, y.used)
 	releases := y.releases(t, n)
 	base := y.keep(t)
-	defer y.forget(t, base)
 	exits, told, good := map[int]int{}, map[string]int{}, 0
 	for round := range rounds {
 		if round > 0 {
