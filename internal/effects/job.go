@@ -98,10 +98,13 @@ func (j *Job) Make(ctx context.Context) (int64, error) {
 // unset is what a job is called that was made and never set.
 func unset(tag string) string { return "barge " + tag }
 
+// empty are the settings of a job that nothing was ever set in.
+func (j *Job) empty() map[string]any {
+	return map[string]any{"name": unset(j.address.Tag), "tags": map[string]any{jobTag: j.address.Tag}, "max_concurrent_runs": 1}
+}
+
 func (j *Job) create(ctx context.Context) (int64, error) {
-	empty, err := json.Marshal(map[string]any{
-		"name": unset(j.address.Tag), "tags": map[string]any{jobTag: j.address.Tag}, "max_concurrent_runs": 1,
-	})
+	empty, err := json.Marshal(j.empty())
 	if err != nil {
 		return 0, err
 	}
@@ -226,19 +229,29 @@ func (j *Job) Set(ctx context.Context, want ledger.Value, right Right) error {
 	return j.workspace.ResetJob(right.under(ctx), j.number, settings)
 }
 
+// rest is Set(Off). It is sent whatever is read, which may be old: a job that is not seen, or not with its schedule, may
+// well have one.
 func (j *Job) rest(ctx context.Context, right Right) error {
-	settings, err := j.settings(ctx)
-	if err != nil || settings == nil {
-		return err
-	}
-	schedule, ok := settings["schedule"].(map[string]any)
-	if !ok {
+	if j.number == 0 {
 		return nil
 	}
-	schedule["pause_status"] = "PAUSED"
+	settings, err := j.settings(ctx)
+	if err != nil {
+		return err
+	}
+	if settings == nil {
+		settings = j.empty()
+	}
+	if schedule, ok := settings["schedule"].(map[string]any); ok {
+		schedule["pause_status"] = "PAUSED"
+	}
 	b, err := json.Marshal(settings)
 	if err != nil {
 		return err
 	}
-	return j.workspace.ResetJob(right.under(ctx), j.number, b)
+	err = j.workspace.ResetJob(right.under(ctx), j.number, b)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it is gone indeed
+	}
+	return err
 }
