@@ -41,6 +41,7 @@ type simulation struct {
 	counts  map[string]int
 	honest  bool // no fault any more
 	steps   int
+	alones  int
 	story   []string
 
 	over  chan struct{} // closed at the end: what still stands ends
@@ -67,6 +68,13 @@ type arrival struct {
 	p    *process
 	call *simCall
 	done func()
+}
+
+func (a arrival) String() string {
+	if a.call == nil {
+		return ""
+	}
+	return a.call.r.workspace + a.call.r.String() + a.call.r.query.Encode()
 }
 
 // simCall is one request on its way.
@@ -152,7 +160,7 @@ func (s *simulation) until(done func() bool) {
 		arrived := s.arrivals
 		s.arrivals = nil
 		s.mu.Unlock()
-		slices.SortStableFunc(arrived, func(a, b arrival) int { return a.p.id - b.p.id })
+		slices.SortStableFunc(arrived, func(a, b arrival) int { return cmp.Or(a.p.id-b.p.id, strings.Compare(a.String(), b.String())) })
 		for _, a := range arrived {
 			if a.done != nil {
 				a.done()
@@ -294,6 +302,7 @@ type process struct {
 	crashed     atomic.Bool
 	oldReads    int
 	faulty      int // calls on which a fault fell
+	entry       int // the newest entry that it read
 	firstHead   int // the head that it read first; -1 before
 	from        int // the head when it began
 	outage      time.Time

@@ -25,6 +25,7 @@ type simBook struct {
 	begun       time.Time       // when the last Begun was written
 	flown       time.Time       // when something was last in flight
 	unsure      bool            // its slot may be wrong without a rule having been broken
+	moved       bool            // somebody changed a pointer by hand since the last Live
 	set         map[string]bool // pointer and value, as this ledger has set it
 	active      map[int64]bool  // jobs that were ever active
 }
@@ -52,7 +53,12 @@ func (s *simulation) sending(c *simCall) {
 
 // answered is held when an answer goes back. A read of an entry that is not there tells which head its reader knows.
 func (s *simulation) answered(c *simCall, a simAnswer) {
-	if n := c.r.entry(); n > 0 && c.r.read() && c.r.workspace == c.p.environment && a.status == 404 && c.p.firstHead < 0 {
+	n := c.r.entry()
+	switch {
+	case n == 0 || !c.r.read() || c.r.workspace != c.p.environment:
+	case a.status == 200:
+		c.p.entry = max(c.p.entry, n)
+	case a.status == 404 && c.p.firstHead < 0 && c.p.entry == n-1:
 		c.p.firstHead = n - 1
 	}
 }
@@ -117,7 +123,7 @@ func (s *simulation) activeJobs(c *simCall) {
 
 func activeJob(j simJob) bool {
 	schedule, ok := j.settings["schedule"].(map[string]any)
-	return ok && schedule["pause_status"] != "PAUSED"
+	return ok && schedule["pause_status"] != "PAUSED" && j.settings["tasks"] != nil
 }
 
 // holds tells whether a pointer of the environment truly holds a value.
@@ -176,7 +182,7 @@ func (s *simulation) atRestNow() {
 	test, prod := s.books["test"], s.books["prod"]
 	both := s.still(test) && s.still(prod)
 	for _, b := range []*simBook{test, prod} {
-		if b.state.Seq == 0 || !s.still(b) {
+		if b.state.Seq == 0 || b.moved || !s.still(b) {
 			continue
 		}
 		for _, id := range s.wrongPointers(b.environment) {
@@ -301,7 +307,7 @@ func (s *simulation) begun(c *simCall, b *simBook, was ledger.State, body ledger
 
 // driftedSince has one element when a pointer may have been wrong at some moment since then.
 func (b *simBook) driftedSince(s *simulation, at time.Time) []bool {
-	if b.unsure || s.profile.beyond || b.flown.After(at) || s.other(b.environment).flown.After(at) || len(s.wrongPointers(b.environment)) > 0 {
+	if b.unsure || b.moved || s.profile.beyond || b.flown.After(at) || s.other(b.environment).flown.After(at) || len(s.wrongPointers(b.environment)) > 0 {
 		return []bool{true}
 	}
 	return nil
@@ -409,7 +415,7 @@ func (s *simulation) mayTurnBack(c *simCall, was ledger.State, body ledger.Begun
 			s.wrong("a turn-back's values are the last Live's, or found", "%s gets %s", id, v)
 		}
 	}
-	if s.profile.name == "calm" && was.Flight.By == c.p.author() {
+	if s.profile.name == "calm" && !s.other(c.p.environment).moved && was.Flight.By == c.p.author() {
 		s.wrong("no environment turns back for what another did", "%s turns back to %s", c.p, body.Release)
 	}
 }
@@ -418,6 +424,7 @@ func (s *simulation) mayTurnBack(c *simCall, was ledger.State, body ledger.Begun
 // younger than D. What stands there is therefore right, but for a slot that two environments move at once.
 func (s *simulation) live(c *simCall, b *simBook, was ledger.State) {
 	s.nothingUnanswered(c)
+	b.moved = false
 	sure := c.p.oldReads == 0 && c.p.faulty == 0 && !s.profile.beyond && s.other(b.environment).state.Flight == nil && !s.other(b.environment).flown.After(b.begun)
 	for id, want := range was.Flight.To {
 		isJob := strings.HasPrefix(id, "job:")

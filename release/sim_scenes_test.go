@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ func (c command) String() string {
 // choose draws a command as people and pipelines would give it.
 func choose(random *rand.Rand, p *simProject, environment string) command {
 	any := func() string { return p.releases[random.IntN(len(p.releases))].Name }
-	c := command{environment: environment, wait: time.Duration(random.IntN(2)) * 5 * time.Minute}
+	c := command{environment: environment, wait: time.Duration(min(1, random.IntN(3))) * 5 * time.Minute}
 	if environment == "" {
 		c.environment = []string{"test", "prod", "prod"}[random.IntN(3)]
 	}
@@ -53,7 +54,7 @@ func choose(random *rand.Rand, p *simProject, environment string) command {
 	case n < 19:
 		c.verb, c.release = []string{"bar", "unbar", "unbar"}[random.IntN(3)], any()
 	default:
-		c.verb, c.release = "waive", any()
+		c.verb, c.release, c.environment = "waive", any(), "prod"
 	}
 	return c
 }
@@ -98,7 +99,7 @@ func (c command) do(ctx context.Context, w *release.World) (any, error) {
 	case "unbar":
 		return w.Unbar(ctx, c.environment, c.release, "enough")
 	case "waive":
-		return w.Waive(ctx, "prod", "score:nightly", c.release, "so be it")
+		return w.Waive(ctx, c.environment, "score:nightly", c.release, "so be it")
 	}
 	return w.Status(ctx, c.environment)
 }
@@ -122,7 +123,8 @@ func (s *simulation) actor(id, commands int, environment string, store *artifact
 // alone runs one command when nothing else runs, and gives what it came to.
 func (s *simulation) alone(c command, store *artifacts.Store) (done any, err error) {
 	over := false
-	p := &process{s: s, id: 10_000 + s.steps, environment: c.environment, does: c, began: time.Now(), firstHead: -1}
+	s.alones++
+	p := &process{s: s, id: 10_000 + s.alones, environment: c.environment, does: c, began: time.Now(), firstHead: -1}
 	p.from = s.books[c.environment].state.Seq
 	s.processes = append(s.processes, p)
 	s.note("%s alone: %s", p, c)
@@ -189,6 +191,7 @@ func (s *simulation) scene(store *artifacts.Store) {
 	if s.profile.apart || s.random.IntN(2) == 0 {
 		only = "prod"
 	}
+	s.hands(&left)
 	for id := range left {
 		s.actor(id, 2+s.random.IntN(4), only, store, &left)
 	}
@@ -205,12 +208,46 @@ func (s *simulation) scene(store *artifacts.Store) {
 	s.atTheEnd(store)
 }
 
+// hands changes pointers by hand now and then, where nothing is in flight: what barge is to find and mend.
+func (s *simulation) hands(left *int) {
+	s.after(s.between(time.Minute, 5*time.Minute), func() {
+		b := s.books[[]string{"test", "prod", "prod"}[s.random.IntN(3)]]
+		if *left == 0 {
+			return
+		}
+		if b.state.Seq > 0 && s.still(b) && s.one(s.profile.hands) {
+			s.byHand(b)
+		}
+		s.hands(left)
+	})
+}
+
+func (s *simulation) byHand(b *simBook) {
+	next := *s.cloud()
+	if id := b.state.Job("job:nightly"); id != 0 && s.random.IntN(2) == 0 {
+		job := next.jobs[id]
+		job.settings = maps.Clone(job.settings)
+		job.settings["schedule"] = map[string]any{"quartz_cron_expression": "0 0 6 * * ?", "timezone_id": "UTC", "pause_status": "UNPAUSED"}
+		next.jobs = maps.Clone(next.jobs)
+		next.jobs[id] = job
+	} else {
+		next.stages = maps.Clone(next.stages)
+		next.stages[fmt.Sprint(1+s.random.IntN(3))] = []string{"Staging", "Production", "Archived"}[s.random.IntN(3)]
+		s.other(b.environment).moved = true
+	}
+	b.moved = true
+	s.counts["changes by hand"]++
+	s.note("somebody changes a pointer of %s by hand", b.environment)
+	s.moments = append(s.moments, moment{time.Now(), &next})
+}
+
 // bringToAnEnd resumes: once ends it, a second time changes nothing. From every state one fresh `resume` ends with
 // Live, told to finish or (a start) to turn back.
 func (s *simulation) bringToAnEnd(environment string, store *artifacts.Store) {
 	book := s.books[environment]
 	open := book.state.Flight != nil
-	c := command{verb: "resume", environment: environment, turnBack: s.random.IntN(2) == 0, wait: 10 * time.Minute}
+	c := command{verb: "resume", environment: environment, wait: 10 * time.Minute}
+	c.turnBack = book.state.InFlight() == ledger.Start && s.random.IntN(2) == 0
 	_, err := s.alone(c, store)
 	if book.state.Seq == 0 {
 		return
@@ -220,8 +257,9 @@ func (s *simulation) bringToAnEnd(environment string, store *artifacts.Store) {
 		return
 	}
 	before := book.state.Seq
+	c.turnBack = false
 	again, err := s.alone(c, store)
-	if err != nil || book.state.Seq != before {
+	if book.state.Seq != before || err != nil && len(s.wrongPointers(environment)) == 0 {
 		s.wrong("a second resume changes nothing", "%s: %+v, %v; entries %d to %d", environment, again, err, before, book.state.Seq)
 	}
 }
@@ -265,7 +303,8 @@ func (s *simulation) atTheEnd(store *artifacts.Store) {
 		var problems []ledger.Problem
 		var err error
 		over := false
-		p := &process{s: s, id: 20_000 + s.steps, environment: environment, began: time.Now()}
+		s.alones++
+		p := &process{s: s, id: 10_000 + s.alones, environment: environment, began: time.Now()}
 		book, _ := p.world(store).Ledger(environment)
 		go func() {
 			found, e := book.Verify(context.Background())
