@@ -195,8 +195,8 @@ func (o *owner) goOn(ctx context.Context, why ledger.Why, jobs map[string]int64)
 // reads is how often the pointers are read back before one counts as wrong: a read may be old.
 const reads = 6
 
-// readBack reads all pointers until all are right at once. A slot that stays wrong is set once more: another environment
-// may have moved the version after us, by what it had read before.
+// readBack reads all pointers until all are right at once. One that stays wrong is set once more: another environment
+// may have moved a version after us, by what it had read before, or a call may have arrived late.
 func (o *owner) readBack(ctx context.Context) error {
 	for n := 1; ; n++ {
 		p, err := o.wrong(ctx)
@@ -209,7 +209,7 @@ func (o *owner) readBack(ctx context.Context) error {
 		if err := o.Sleep(ctx, time.Duration(n)*200*time.Millisecond); err != nil {
 			return err
 		}
-		if n == reads/2 && strings.HasPrefix(p.ID(), ledger.SlotPrefix) {
+		if n == reads/2 {
 			if err := o.set(ctx, p); err != nil {
 				return err
 			}

@@ -97,7 +97,8 @@ func said(v any) string {
 	return string(b)
 }
 
-// Differs says which version stands in the slot instead of the one wanted, and where that one is.
+// Differs says which version stands in the slot instead of the one wanted, and where that one is; or which other version
+// the model's tag names.
 func (s *Slot) Differs(ctx context.Context, want ledger.Value) ([]Difference, error) {
 	version, err := versionOf(want)
 	if err != nil {
@@ -106,8 +107,11 @@ func (s *Slot) Differs(ctx context.Context, want ledger.Value) ([]Difference, er
 	d := Difference{What: "stage " + s.address.Stage + " of model " + s.address.Model, Want: "nothing of ours stands there"}
 	stage := ""
 	if version != "" {
-		if stage, err = s.stage(ctx, version); err != nil || s.counts(stage) {
+		if stage, err = s.stage(ctx, version); err != nil {
 			return nil, err
+		}
+		if s.counts(stage) {
+			return s.misnamed(ctx, version)
 		}
 		d.Want = "version " + version + " stands there"
 	}
@@ -134,6 +138,32 @@ func (s *Slot) Differs(ctx context.Context, want ledger.Value) ([]Difference, er
 		d.Holds += "; version " + version + " is gone"
 	default:
 		d.Holds += "; version " + version + " is in " + stage
+	}
+	return []Difference{d}, nil
+}
+
+// misnamed says that the model's tag names another version than the one that stands where it should: one that this
+// environment had before, as a call leaves it that arrives late. A version that barge never set has no tag.
+func (s *Slot) misnamed(ctx context.Context, version string) ([]Difference, error) {
+	ever := func(version string) bool {
+		v, err := SlotValue(version)
+		return err == nil && slices.Contains(s.memory.Ever, v)
+	}
+	if !ever(version) {
+		return nil, nil
+	}
+	tags, err := s.registry.ModelTags(ctx, s.address.Model)
+	if err != nil {
+		return nil, s.explain("reading", err)
+	}
+	key := environmentTag(s.environment)
+	named := tags[key]
+	if named == version || named != "" && !ever(named) {
+		return nil, nil
+	}
+	d := Difference{What: "tag " + key + " of model " + s.address.Model, Want: "it names version " + version, Holds: "it names version " + named}
+	if named == "" {
+		d.Holds = "it names none"
 	}
 	return []Difference{d}, nil
 }

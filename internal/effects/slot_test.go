@@ -169,6 +169,44 @@ func TestSlotReadAndHolds(t *testing.T) {
 	read(prod, ledger.Off)
 }
 
+// TestSlotTagOfAnotherVersion is a tag that names what the environment had before, though the right version stands.
+func TestSlotTagOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.versions(3)
+	r, err := b.site.Registries("shared")
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory := effects.Memory{Ever: []ledger.Value{value("1"), value("2")}}
+	if err := b.slot("prod", inProd, memory).Set(t.Context(), value("2"), may); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		tag    string
+		ever   []ledger.Value
+		differ string
+	}{
+		{"2", memory.Ever, ""},
+		{"1", memory.Ever, "tag barge.env.prod of model m: it names version 1, and the ledger says it names version 2"},
+		{"", memory.Ever, "tag barge.env.prod of model m: it names none, and the ledger says it names version 2"},
+		{"3", memory.Ever, ""}, // never ours
+		{"1", nil, ""},         // 2 stood there before barge came
+	} {
+		if err := r.TagModel(t.Context(), "m", map[string]string{"barge.env.prod": row.tag}); err != nil {
+			t.Fatal(err)
+		}
+		differs, err := b.slot("prod", inProd, effects.Memory{Ever: row.ever}).Differs(t.Context(), value("2"))
+		got := ""
+		for _, d := range differs {
+			got += d.String()
+		}
+		if got != row.differ || err != nil {
+			t.Errorf("tag %q: %q, %v, want %q", row.tag, got, err, row.differ)
+		}
+	}
+}
+
 // TestSlotAsksBeforeEachCall takes the right away after n calls: no further one is sent.
 func TestSlotAsksBeforeEachCall(t *testing.T) {
 	t.Parallel()
