@@ -74,7 +74,7 @@ func newApp(h *house) *cli.App {
 		Commands: []*cli.Command{
 			validateCommand(h), fmtCommand(h),
 			trainCommand(h), buildCommand(h), inspectCommand(h),
-			planCommand(h), promoteCommand(h), gateCommand(h), scoreCommand(h), rollbackCommand(h), resumeCommand(h),
+			planCommand(h), approveCommand(h), promoteCommand(h), gateCommand(h), scoreCommand(h), rollbackCommand(h), resumeCommand(h),
 			statusCommand(h), whyNotCommand(h), historyCommand(h), verifyCommand(h),
 			sandboxCommand(h), demoCommand(h), versionCommand(h),
 		},
@@ -141,11 +141,14 @@ func (h *house) finish(err error) int {
 	var hinted interface{ Hint() string }
 	hint := ""
 	if errors.As(err, &hinted) {
-		hint = hinted.Hint()
+		hint = h.root.hint(hinted.Hint())
 	}
 	var stop *release.Stop
 	if !errors.As(err, &stop) {
 		stop = &release.Stop{}
+	}
+	for i, d := range stop.Do {
+		stop.Do[i].Command = h.root.hint(d.Command)
 	}
 	if h.console.JSON && !h.printed {
 		document := map[string]any{
