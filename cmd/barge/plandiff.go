@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"strings"
 
 	"github.com/bargeml/barge/artifacts"
@@ -83,7 +85,7 @@ func printModel(w io.Writer, m release.ShownModel) {
 	for _, name := range sortedKeys(m.Metrics) {
 		was, by := "-", ""
 		if old, ok := m.Old[name]; ok {
-			was, by = gates.Figure(old), fmt.Sprintf(" (%s)", signed(m.Metrics[name]-old))
+			was, by = gates.Figure(old), change(m.Metrics[name]-old)
 		}
 		row(w, "", "%s %s -> %s%s", name, was, gates.Figure(m.Metrics[name]), by)
 	}
@@ -96,12 +98,18 @@ func printModel(w io.Writer, m release.ShownModel) {
 	}
 }
 
-func signed(v float64) string {
-	text := gates.Figure(v)
-	if v >= 0 {
-		text = "+" + text
+// change is a difference as far as people look; "" for none.
+func change(by float64) string {
+	switch text := strconv.FormatFloat(math.Round(by*1e4)/1e4, 'f', -1, 64); {
+	case by == 0:
+		return ""
+	case text == "0" || text == "-0":
+		return fmt.Sprintf(" (%+.2g)", by)
+	case by > 0:
+		return " (+" + text + ")"
+	default:
+		return " (" + text + ")"
 	}
-	return text
 }
 
 func orNothing(text string) string {
