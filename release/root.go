@@ -17,7 +17,7 @@ import (
 func Rooted(s ledger.State, host, path string) (*environments.Project, error) {
 	rules, err := recordedRules(s.Rules.Text)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the ledger of %s: %w: a newer barge has written there, use that one", s.Genesis.Environment, err)
 	}
 	project := &environments.Project{
 		Name:       s.Genesis.Project,

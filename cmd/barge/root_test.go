@@ -146,7 +146,12 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 		"another environment's first": {func(e entries) { e.write(1, newEntries(e.t).read(1)) }, []string{"2 changed", "2 state"}},
 		"a newer barge's": {func(e entries) {
 			e.edit(6, func(f fields) { f.set("format", "2"); f.set("type", `"Blessed"`); f.set("body", `{"by": "x"}`) })
-		}, nil},
+		}, []string{"6 newer"}},
+		"a newer barge's long since": {func(e entries) {
+			e.edit(3, func(f fields) { f.set("format", "2") })
+			e.edit(5, reason("forged"))
+			e.rechain(3)
+		}, []string{"3 newer"}},
 		"nothing readable": {func(e entries) {
 			for seq := 1; seq <= 6; seq++ {
 				e.write(seq, []byte("{}"))

@@ -50,12 +50,13 @@ func (l *Ledger) end(ctx context.Context) (int, error) {
 // Problem is one thing that is wrong with a ledger.
 type Problem struct {
 	Seq int `json:"seq"` // the file it shows in
-	// Kind is "missing", "unreadable", "misplaced", "changed", "doubled", "forbidden" or "state".
+	// Kind is "missing", "unreadable", "misplaced", "changed", "doubled", "forbidden", "state", or "newer": what this barge
+	// cannot check.
 	Kind string `json:"kind"`
 	Text string `json:"text"`
 }
 
-// Verify reads the whole ledger and recomputes what it says. The problems are in the order of the files; none means
+// Verify reads the whole ledger and recomputes what it says. The problems are in the order of the files. None means
 // that every entry is there, follows the bytes of the one before, is allowed by the rules, and recorded the right
 // state. It proves consistency, not that nobody rewrote it all: for that the head's digest must stand elsewhere too.
 func (l *Ledger) Verify(ctx context.Context) ([]Problem, error) {
@@ -84,6 +85,7 @@ type verifier struct {
 	state    State
 	prev     Entry
 	lost     bool // the entry before cannot be relied on
+	newer    bool // a newer barge wrote before, or this one
 }
 
 func (v *verifier) found(seq int, kind, format string, args ...any) {
@@ -118,7 +120,13 @@ func (v *verifier) file(seq int, b []byte) {
 
 // fold recomputes the state. After a break, and for what a newer barge wrote, the recorded state has to do.
 func (v *verifier) fold(e Entry) {
-	if v.lost || e.Newer() || v.state.Format > Format {
+	if e.Newer() || e.State.Format > Format {
+		if !v.newer {
+			v.found(e.Seq, "newer", "entry %d was written by a newer barge: from here on only that version can tell whether what is said is allowed", e.Seq)
+		}
+		v.newer = true
+	}
+	if v.lost || v.newer {
 		v.state = e.State
 		return
 	}
