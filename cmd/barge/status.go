@@ -21,19 +21,16 @@ func statusCommand(h *house) *cli.Command {
 			"followed; what it waits for is told as far as the ledgers say: why-not asks its artifact, too. Needs the\n" +
 			"workspaces alone, no artifact store, and changes nothing.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "env", Usage: "one `ENVIRONMENT` alone"},
+			&cli.StringFlag{Name: "env", Usage: "one `ENVIRONMENT` alone"}, ledgerFlag(),
 			&cli.BoolFlag{Name: "drift", Usage: "only the pointers that are not what the ledger says, field by field"},
 			&cli.BoolFlag{Name: "detailed-exitcode", Usage: "exit 2 when a pointer has drifted, 0 when none has; candidates do not count"},
 		},
 		Action: func(c *cli.Context) error {
-			if err := positionals(c); err != nil {
-				return err
-			}
-			world, err := h.world(c.Context)
+			world, only, err := h.aboutAll(c, "env")
 			if err != nil {
 				return err
 			}
-			all, err := world.Status(c.Context, c.String("env"))
+			all, err := world.Status(c.Context, only)
 			if err != nil {
 				return err
 			}
@@ -151,6 +148,9 @@ func (h *house) statusNotes(s release.Status) []string {
 	}
 	for _, d := range s.Drift {
 		note("drift: %s", d)
+	}
+	if s.Mend != "" {
+		note("%s", s.Mend)
 	}
 	if f := s.InFlight; f != nil {
 		note("%s", release.InFlight(*f))
