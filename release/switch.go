@@ -198,11 +198,14 @@ const reads = 6
 // readBack reads all pointers until all are right at once. One that stays wrong is set once more: another environment
 // may have moved a version after us, by what it had read before, or a call may have arrived late.
 func (o *owner) readBack(ctx context.Context) error {
-	for n := 1; ; n++ {
+	seen := map[string]int{} // how often each was wrong
+	for {
 		p, err := o.wrong(ctx)
 		if err != nil || p == nil {
 			return err
 		}
+		seen[p.ID()]++
+		n := seen[p.ID()]
 		if n == reads {
 			return fmt.Errorf("reading back %s: it does not hold what was set, though the service said so", p.ID())
 		}
