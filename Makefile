@@ -8,7 +8,7 @@ TAGS := urfave_cli_no_docs
 RACE := $(if $(filter 1,$(CGO_ENABLED)),-race)
 GOLANGCI := bin/golangci-lint-v2.15.0
 
-.PHONY: demo test lint bench crash nightly build clean
+.PHONY: demo test lint bench crash properties mutants nightly build clean
 
 build: bin/barge
 
@@ -39,8 +39,17 @@ bench:
 crash:
 	go test -tags $(TAGS) -run '^Test(Crash|Faults)$$' -count 1 -parallel 10 -timeout 150m ./cmd/barge -v -crash -faults
 
+# Plays many more seeds of the simulation that `make test` plays some of: whole processes in virtual time, whose calls,
+# clocks and lives go wrong.
+properties:
+	go test $(RACE) -tags $(TAGS) -run '^TestProperties$$' -count 1 -v -timeout 60m ./release -seeds 3000
+
+# The test of the tests: takes each rule of the ledger and the pointers out of the code once, and demands that a test fails.
+mutants:
+	go test -tags $(TAGS) -run '^TestMutants$$' -count 1 -v -timeout 90m ./release -mutants
+
 # Longer proofs: every test several times over, in shuffled order, and the fuzz targets for a while each.
-nightly: lint crash
+nightly: lint crash properties mutants
 	go test $(RACE) -tags $(TAGS) -count 3 -shuffle on -timeout 90m ./...
 	.ci/fuzz 60s
 
