@@ -202,7 +202,7 @@ func (p *place) returnTo(ctx context.Context, s, now ledger.State, target ledger
 	}
 	now, err = o.finish(ctx)
 	if err == nil {
-		p.tellStore(context.WithoutCancel(ctx), now)
+		p.tellStore(ctx, now)
 	}
 	return now, err
 }

@@ -25,14 +25,12 @@ func (o *owner) stranded(ctx context.Context, err error) error {
 		"switching %s to %s could neither be finished nor turned back; the ledger says what was to be set", o.name, f.Release)
 	s.Err = err
 	left, byHand := o.left(ctx)
-	s.Left = left
-	s.Do = append(s.Do, Deed{"barge resume --env " + o.name, "sets all of it again: " + o.name + " to " + f.Release.String()})
+	goOn := Deed{"barge resume --env " + o.name, "sets all of it again: " + o.name + " to " + f.Release.String()}
 	if f.Kind == ledger.Start {
-		s.Do[0].For += fmt.Sprintf("; with --turn-back to %s", o.state.Champion.Release)
-		s.Do = append(s.Do, Deed{"barge rollback --env " + o.name, fmt.Sprintf("instead: back to %s, and %s is barred", o.state.Champion.Release, f.Release)})
+		goOn.For += fmt.Sprintf("; with --turn-back: to %s", o.state.Champion.Release)
 	}
-	s.Do = append(s.Do, Deed{"barge status --env " + o.name, "nothing is in flight any more, and nothing has drifted"})
-	s.ByHand = byHand
+	s.Left, s.ByHand = left, byHand
+	s.Do = []Deed{goOn, {"barge status --drift --env " + o.name, "every pointer is what the ledger says"}}
 	return s
 }
 
@@ -56,7 +54,7 @@ func (p *place) notTakenBack(ctx context.Context, s ledger.State, scored string,
 		Do: []Deed{
 			{"barge rollback --env " + p.name, fmt.Sprintf("takes %s back; RELEASE before --env names another target", s.Champion.Release)},
 			{"barge history --env " + p.name, "lists what was live"},
-			{"barge status --env " + p.name, "says what is live now"},
+			{"barge status --env " + p.name, "says what is live"},
 		},
 	}
 }

@@ -15,13 +15,21 @@ var signalNames = map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGT
 
 // sendSignal is the verb: to everything that runs in the background.
 func sendSignal(ts *testscript.TestScript, _ *bench, args []string) error {
-	sent := errors.New("nothing runs in the background")
-	for _, c := range ts.BackgroundCmds() {
-		if sent = c.Process.Signal(signalNames[args[0]]); sent != nil {
-			return sent
-		}
+	if len(args) != 1 || signalNames[args[0]] == nil {
+		return errors.New("signal INT|TERM|HUP")
 	}
-	return sent
+	reached := false
+	for _, c := range ts.BackgroundCmds() {
+		err := c.Process.Signal(signalNames[args[0]])
+		if err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
+		reached = reached || err == nil
+	}
+	if !reached {
+		return errors.New("nothing runs in the background")
+	}
+	return nil
 }
 
 // awaitText is the verb await: it waits until a text stands in a file, which a process in the background writes.

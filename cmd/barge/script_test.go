@@ -15,7 +15,8 @@ import (
 // testscript brings there are these verbs:
 //
 //	project                       the diabetes project in $WORK/project, committed; the script goes on in there
-//	twins [up|down|move NAME]     the project's sandbox in this process; move gives a workspace another id
+//	twins [up|down|move NAME]     the project's sandbox in this process, each twin at $NAME_URL; move gives a workspace
+//	                              another id
 //	release NAME [FEATURES]       other features where given, commit, tag vNAME, barge train, barge build
 //	register VERSION CONTENT      a version of the model with that content, or with a dbfs: path as its source
 //	tamper OLD NEW                other bytes under the number of the version with that content
@@ -31,6 +32,8 @@ import (
 //	hold WORKSPACE TEXT           the next call with TEXT in its path is not answered; held waits for it
 //	signal INT|TERM|HUP           to what runs in the background
 //	await FILE TEXT               waits until a process in the background has written a text into a file
+//	follow [FILE]                 types what FILE, or the last stderr, says to type, in its order, as it stands there
+//	byhand [FILE]                 sends the calls that FILE, or the last stderr, gives for a person to send
 //	intact WORKSPACE              the ledger there verifies
 //	slot STAGE [VERSION ...]      which versions stand in a stage, exactly
 //	clock DURATION                moves the twins' clock
@@ -46,7 +49,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		os.Exit(code)
-	}})
+	}, "databricks": databricksCLI})
 }
 
 // noteExit leaves the exit code where the verb exitcode finds it.
@@ -70,7 +73,7 @@ func TestScripts(t *testing.T) {
 			"register": verb(registerVersion), "tamper": verb(tamper),
 			"answer": verb(answer), "go": verb(letGo), "begun": verb(begun), "fault": verb(fault), "api": verb(api),
 			"job": verb(job), "fire": verb(fire), "log": verb(requestLog), "intact": verb(intact), "hold": verb(hold), "held": verb(held), "slot": verb(slot), "clock": verb(moveClock),
-			"signal": verb(sendSignal), "await": verb(awaitText),
+			"signal": verb(sendSignal), "follow": verb(follow), "byhand": verb(byHand), "await": verb(awaitText),
 			"remember": verb(remembered), "unchanged": verb(unchanged), "exitcode": verb(exitCode), "jsondoc": verb(jsonDocument),
 		},
 	})
