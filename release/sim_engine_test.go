@@ -215,7 +215,9 @@ func (s *simulation) send(c *simCall) {
 			p.ended()
 		}
 	case f.status != 0 || f.broken:
-		s.after(f.answer, func() { s.give(c, simAnswer{status: f.status, body: []byte(`{"error_code":"INTERNAL_ERROR","message":"told so"}`)}) })
+		s.after(f.answer, func() {
+			s.give(c, simAnswer{status: f.status, body: []byte(`{"error_code":"INTERNAL_ERROR","message":"told so"}`)})
+		})
 	case f.effect < 0: // it hangs, and nothing comes of it
 	}
 }
@@ -255,7 +257,8 @@ func (s *simulation) seen(c *simCall) *cloud {
 	now := time.Now()
 	if now.After(l.until) && s.one(s.profile.old) {
 		i := len(s.moments) - 1
-		for since := now.Add(-s.between(0, 20*time.Second)); i > 0 && s.moments[i].at.After(since); i-- {
+		most := []time.Duration{2 * time.Second, 20 * time.Second, time.Minute}[s.random.IntN(3)]
+		for since := now.Add(-s.between(0, most)); i > 0 && s.moments[i].at.After(since); i-- {
 		}
 		l = lag{now.Add(s.between(0, 8*time.Second)), s.moments[i].cloud}
 		s.lags[at] = l

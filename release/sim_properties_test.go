@@ -254,7 +254,9 @@ func (s *simulation) written(c *simCall, number int) {
 	}
 }
 
-func (s *simulation) alike(a, b *ledger.Flight) bool { return a == nil && b == nil || a != nil && b != nil && a.By == b.By }
+func (s *simulation) alike(a, b *ledger.Flight) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.By == b.By
+}
 
 func describe(e ledger.Entry) string {
 	switch body := e.Body.(type) {
@@ -272,7 +274,11 @@ func describe(e ledger.Entry) string {
 func short(v ledger.Values) map[string]string {
 	out := map[string]string{}
 	for id, value := range v {
-		var job struct{ Schedule struct{ Quartz string `json:"quartz_cron_expression"` } }
+		var job struct {
+			Schedule struct {
+				Quartz string `json:"quartz_cron_expression"`
+			}
+		}
 		if out[id] = string(value); strings.HasPrefix(id, "job:") && json.Unmarshal([]byte(value), &job) == nil {
 			out[id] = job.Schedule.Quartz
 		}
