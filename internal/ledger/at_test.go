@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bargeml/barge/internal/ledger"
@@ -93,4 +95,37 @@ func TestAtOfAnEmptyLedger(t *testing.T) {
 	if e, err := ledger.Open(ledgertest.NewMemory(), ledger.Options{By: bob}).At(t.Context(), noon); err != nil || e.Seq != 0 {
 		t.Errorf("entry %d, %v", e.Seq, err)
 	}
+}
+
+// slow answers a second after it was asked.
+type slow struct{ ledger.Store }
+
+func (s slow) Read(ctx context.Context, name string) ([]byte, error) {
+	time.Sleep(time.Second)
+	return s.Store.Read(ctx, name)
+}
+
+// Who reads a whole ledger asks for several entries at once, and gets them in their order.
+func TestReadingAhead(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewMemory()
+	timed(t, store, slices.Repeat([]time.Time{noon}, 100))
+	synctest.Test(t, func(t *testing.T) {
+		l := ledger.Open(slow{store}, ledger.Options{By: bob})
+		began, seq := time.Now(), 0
+		for e, err := range l.History(t.Context()) {
+			if seq++; err != nil || e.Seq != seq {
+				t.Fatalf("entry %d, %v; want %d", e.Seq, err, seq)
+			}
+		}
+		// One for what comes after the last, and 16 at a time.
+		if took := time.Since(began); took != 8*time.Second || seq != 100 {
+			t.Errorf("the history of %d entries took %s", seq, took)
+		}
+		began = time.Now()
+		problems, err := l.Verify(t.Context())
+		if took := time.Since(began); took != 8*time.Second || len(problems) > 0 || err != nil {
+			t.Errorf("verifying took %s: %v, %v", took, problems, err)
+		}
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
 )
 
 // History reads all entries, oldest first. An entry that is missing or unreadable is yielded as an error in its place,
@@ -18,11 +19,39 @@ func (l *Ledger) History(ctx context.Context) iter.Seq2[Entry, error] {
 			yield(Entry{}, err)
 			return
 		}
-		for seq := 1; seq <= end; seq++ {
-			e, err := l.Entry(ctx, seq)
-			ends := err != nil && !errors.Is(err, ErrNotExist) && !errors.Is(err, ErrBroken)
-			if !yield(e, err) || ends {
+		for _, got := range all(end, func(seq int) answer[Entry] { return answered(l.Entry(ctx, seq)) }) {
+			ends := got.err != nil && !errors.Is(got.err, ErrNotExist) && !errors.Is(got.err, ErrBroken)
+			if !yield(got.value, got.err) || ends {
 				return
+			}
+		}
+	}
+}
+
+// ahead is how many entries are asked for at once by who reads them all.
+const ahead = 16
+
+type answer[T any] struct {
+	value T
+	err   error
+}
+
+func answered[T any](value T, err error) answer[T] { return answer[T]{value, err} }
+
+// all reads the numbers up to end, several at once, and gives them in their order.
+func all[T any](end int, read func(seq int) T) iter.Seq2[int, T] {
+	return func(yield func(int, T) bool) {
+		for first := 1; first <= end; first += ahead {
+			batch := make([]T, min(ahead, end-first+1))
+			var group sync.WaitGroup
+			for i := range batch {
+				group.Go(func() { batch[i] = read(first + i) })
+			}
+			group.Wait()
+			for i, got := range batch {
+				if !yield(first+i, got) {
+					return
+				}
 			}
 		}
 	}
@@ -65,15 +94,14 @@ func (l *Ledger) Verify(ctx context.Context) ([]Problem, error) {
 		return nil, err
 	}
 	v := verifier{ids: map[string]int{}}
-	for seq := 1; seq <= end; seq++ {
-		b, err := l.store.Read(ctx, Name(seq))
+	for seq, got := range all(end, func(seq int) answer[[]byte] { return answered(l.store.Read(ctx, Name(seq))) }) {
 		switch {
-		case errors.Is(err, ErrNotExist):
+		case errors.Is(got.err, ErrNotExist):
 			v.lose(seq, "missing", "entry %d is missing", seq)
-		case err != nil:
-			return nil, fmt.Errorf("reading ledger entry %d: %w", seq, err)
+		case got.err != nil:
+			return nil, fmt.Errorf("reading ledger entry %d: %w", seq, got.err)
 		default:
-			v.file(seq, b)
+			v.file(seq, got.value)
 		}
 	}
 	return v.problems, nil
