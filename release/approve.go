@@ -57,10 +57,8 @@ func (w *World) ApproveRules(ctx context.Context, r Request, comment string) (*R
 		return nil, fmt.Errorf("approving the rules of %s for %s: %w", c.Release, p.name, err)
 	}
 	done.Rules = rulesChange(entry.State, rules)
-	switch {
-	case done.Rules == nil:
-		done.What = fmt.Sprintf("the rules of %s are those in force", c.Release)
-	default:
+	done.What = fmt.Sprintf("the rules of %s are those in force", c.Release)
+	if done.Rules != nil {
 		done.What = done.Rules.Approved.String()
 	}
 	return done, nil

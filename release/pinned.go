@@ -33,13 +33,14 @@ func (p *place) asking(ctx context.Context, c *candidate, plan *prepared, s ledg
 		return own, fmt.Errorf("asking gate %s of %s: %w", g.Name, p.name, err)
 	}
 	pin, pinned := inForce.Pins[g.Name]
-	if !pinned {
+	gate := inForce.Gate(g.Name)
+	if !pinned || gate == nil || len(s.Past) == 0 {
 		return own, nil
 	}
 	if now, err := c.pin(ctx, p.name, g.Name); err != nil || now.Same(pin) {
 		return own, err
 	}
-	return p.askingInForce(ctx, s, *inForce.Gate(g.Name), c)
+	return p.askingInForce(ctx, s, *gate, c)
 }
 
 // askingInForce asks a gate under the rules in force: by the notebook of the release that brought them, from that
