@@ -299,7 +299,7 @@ func (a *admission) unanswered(s ledger.State, gate, promote string) []Reason {
 		return nil
 	}
 	e, ok := a.evidence[gate]
-	if !ok {
+	if !ok || s.Known[a.c.Artifact].Evidence[gate] == 0 { // another answer may have come since
 		return []Reason{{
 			Why: ErrPending, Brief: "gate " + gate + " has no evidence yet", Text: fmt.Sprintf("gate %s has no passed evidence about %s", gate, a.c.Release), Clear: promote,
 			Who: who, Run: ask,

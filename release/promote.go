@@ -54,18 +54,9 @@ func (w *World) promote(ctx context.Context, r Request) (*Promoted, error) {
 	if err != nil {
 		return nil, err
 	}
-	again := p.renamed(c, s)
-	plan, err := p.plan(ctx, c, s)
-	if err == nil {
-		err = r.fits(plan, s)
-	}
-	if again && !errors.Is(err, ErrConflict) {
-		if done, err := p.again(ctx, s, plan, err); done != nil || err != nil {
-			return done, err
-		}
-	}
-	if err != nil {
-		return nil, err
+	plan, again, err := p.toDo(ctx, c, s, r)
+	if again != nil || err != nil {
+		return again, err
 	}
 	w.Note("promoting %s to %s over %s (plan %.19s)", c.Release, p.name, s.Champion.Release, plan.digest)
 	done := &Promoted{Environment: p.name, Release: c.Release, Replaced: s.Champion.Release, Plan: plan.digest, Outcome: "done"}
@@ -272,6 +263,23 @@ func (o *owner) end(ctx context.Context) (ledger.State, error) {
 		return ledger.State{}, err
 	}
 	return o.live(ctx)
+}
+
+// toDo is the plan to carry out, or what became of promoting the champion's own artifact where that was all.
+func (p *place) toDo(ctx context.Context, c *candidate, s ledger.State, r Request) (*prepared, *Promoted, error) {
+	champion := p.renamed(c, s)
+	plan, failing := p.plan(ctx, c, s)
+	if failing == nil {
+		if err := r.fits(plan, s); err != nil {
+			return nil, nil, err
+		}
+	}
+	if champion && (failing == nil || r.Plan == nil) {
+		if done, err := p.again(ctx, s, plan, failing); done != nil || err != nil {
+			return nil, done, err
+		}
+	}
+	return plan, nil, failing
 }
 
 // fits tells whether the plan is the one that was asked for, if one was: it, or the one that the champion was switched by.

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"time"
 )
@@ -164,6 +166,12 @@ type Evidence struct {
 	Champion  string          `json:"champion"`
 	ExpiresAt *time.Time      `json:"expires_at,omitempty"`
 	Statement json.RawMessage `json:"statement,omitempty"`
+}
+
+// about names what the answer depends on besides gate and artifact.
+func (e Evidence) about() string {
+	sum := sha256.Sum256([]byte(e.Rules + " " + e.Champion))
+	return hex.EncodeToString(sum[:8])
 }
 
 // Approved is a person's yes to one plan, or to other rules than those in force.

@@ -280,10 +280,17 @@ func (s *State) evidence(e Entry, b Evidence) error {
 	}
 	s.Evidence = clone(s.Evidence)
 	s.Evidence[b.Token] = b
-	if b.Outcome == "passed" {
+	switch was := s.Known[b.Artifact].About[b.Gate]; {
+	case b.Outcome == "passed":
 		s.know(b.Artifact, func(k *Known) {
-			k.Evidence = clone(k.Evidence)
-			k.Evidence[b.Gate] = e.Seq
+			k.Evidence, k.About = clone(k.Evidence), clone(k.About)
+			k.Evidence[b.Gate], k.About[b.Gate] = e.Seq, b.about()
+		})
+	case b.Outcome != "errored" && was == b.about():
+		s.know(b.Artifact, func(k *Known) {
+			k.Evidence, k.About = clone(k.Evidence), clone(k.About)
+			delete(k.Evidence, b.Gate)
+			delete(k.About, b.Gate)
 		})
 	}
 	return nil

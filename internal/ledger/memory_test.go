@@ -207,6 +207,23 @@ func TestEvidenceCountsOnce(t *testing.T) {
 	if got := st.s.Known["sha256:a"].Evidence["g"]; got != st.s.Seq {
 		t.Errorf("passed evidence stands in entry %d, want %d", got, st.s.Seq)
 	}
+	known := func() int { return st.s.Known["sha256:a"].Evidence["g"] }
+	passed := st.s.Seq
+	say("t6", "errored", "c")
+	say("t7", "failed", "another")
+	if known() != passed {
+		t.Errorf("evidence that says nothing of it took it away: %d", known())
+	}
+	for token, outcome := range map[string]string{"t8": "failed", "t9": "inconclusive"} {
+		say(token, outcome, "c")
+		if known() != 0 {
+			t.Errorf("after a later answer (%s) the earlier one stands: %d", outcome, known())
+		}
+		say(token+" again", "passed", "c")
+		if known() != st.s.Seq {
+			t.Errorf("passed again: %d", known())
+		}
+	}
 	st.start("1.0.0")
 	if attempt() != 1 || len(st.s.Evidence) != 0 || st.s.Known["sha256:a"].Evidence["g"] == 0 {
 		t.Errorf("after a Live: attempt %d, evidence %+v, known %+v", attempt(), st.s.Evidence, st.s.Known)

@@ -117,8 +117,10 @@ type Past struct {
 type Known struct {
 	// Names are bound to the artifact for ever.
 	Names []string `json:"names,omitempty"`
-	// Evidence is the entry of each gate's latest passed evidence.
-	Evidence map[string]int `json:"evidence,omitempty"`
+	// Evidence is the entry of each gate's latest passed evidence, and About names the rules and the champion of it. A
+	// later answer about the same that is not passed takes both away; errored is no answer.
+	Evidence map[string]int    `json:"evidence,omitempty"`
+	About    map[string]string `json:"about,omitempty"`
 	// Live is its last Live, Proven the first that was proven, Removed the rollback that took it away and that no
 	// later Live or Unbarred made up for; 0: none.
 	Live    int `json:"live,omitempty"`
