@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/bargeml/barge/internal/effects"
 	"github.com/bargeml/barge/internal/ledger"
@@ -132,6 +133,7 @@ func (o *owner) set(ctx context.Context, p effects.Pointer) error {
 			if err := o.Sleep(ctx, o.Terms.D/4); err != nil {
 				return err
 			}
+		case errors.Is(err, errUnsent): // whether the right still stands is asked above
 		case o.sent == nil, effects.Definite(err):
 			o.sent = nil
 			return wrap("setting "+p.ID(), err)
@@ -155,11 +157,18 @@ func (o *owner) settle(ctx context.Context) error {
 	return nil
 }
 
+// errUnsent is a Set whose time was over before its call went out: this process stood still, or a read took too long.
+var errUnsent = errors.New("it was not sent in time")
+
 // setOnce bounds a Set by D: what is not answered by then is not waited for any longer, nor repeated below.
 func (o *owner) setOnce(ctx context.Context, p effects.Pointer) error {
-	ctx, cancel := context.WithTimeout(ctx, o.Terms.D)
+	within, cancel := context.WithTimeout(ctx, o.Terms.D)
 	defer cancel()
-	return p.Set(ctx, o.want(p), o.mayStillSend)
+	err := p.Set(within, o.want(p), o.mayStillSend)
+	if end, _ := within.Deadline(); err != nil && o.sent == nil && ctx.Err() == nil && !time.Now().Before(end) {
+		return fmt.Errorf("%w: %w", errUnsent, err)
+	}
+	return err
 }
 
 // wrap says what was attempted; nil stays nil.
