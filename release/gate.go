@@ -132,7 +132,7 @@ func (p *place) gate(ctx context.Context, c *candidate, plan *prepared, s ledger
 	}
 	if !rerun {
 		if e, ok := p.standing(ctx, s, g.Name, wanted); ok {
-			return resultOf(e, "recorded").judgedBy(how, c), nil
+			return resultOf(e, "recorded").judgedBy(how, c), p.attach(ctx, c, e) // who made it may have died before
 		}
 	}
 	first := nextAttempt(s, ledger.Evidence{Gate: g.Name, Artifact: c.Artifact, Rules: how.rules, Champion: champion.id}, rerun)
@@ -276,7 +276,15 @@ func (p *place) keep(ctx context.Context, c *candidate, e gates.Evidence) error 
 	if err != nil {
 		return fmt.Errorf("recording the evidence of gate %s: %w", e.Gate, err)
 	}
-	err = p.Store.Attach(ctx, c.Artifact, artifacts.Attachment{MediaType: gates.MediaType, PredicateType: gates.PredicateType, Body: statement})
+	return p.attach(ctx, c, e)
+}
+
+// attach puts evidence beside the artifact in the store, once.
+func (p *place) attach(ctx context.Context, c *candidate, e gates.Evidence) error {
+	statement, err := e.Encode()
+	if err == nil {
+		err = p.Store.Attach(ctx, c.Artifact, artifacts.Attachment{MediaType: gates.MediaType, PredicateType: gates.PredicateType, Body: statement})
+	}
 	if err != nil {
 		return fmt.Errorf("attaching the evidence of gate %s: %w", e.Gate, err)
 	}

@@ -58,9 +58,9 @@ func (w *World) rollBack(ctx context.Context, r Return) (*RolledBack, error) {
 // rollback decides on the state s, whatever happens meanwhile. judged is the Live whose first scoring failed; 0 when a
 // person asks.
 func (p *place) rollback(ctx context.Context, s ledger.State, r Return, judged int) (*RolledBack, error) {
-	removed, plan := s.Champion.Release, s.Champion.Plan
-	if s.InFlight() == ledger.Start {
-		removed, plan = s.Flight.Release, s.Flight.Plan
+	removed, plan, err := p.removed(ctx, s)
+	if err != nil {
+		return nil, err
 	}
 	bars, err := bars(removed, r)
 	if err != nil {
@@ -104,6 +104,37 @@ func (p *place) rollback(ctx context.Context, s ledger.State, r Return, judged i
 		}
 	}
 	return done, nil
+}
+
+// removed is what a rollback takes away, and its plan: the champion, or a promotion in flight, also one whose taking
+// back is in flight already.
+func (p *place) removed(ctx context.Context, s ledger.State) (ledger.Release, string, error) {
+	f, c := s.Flight, s.Champion
+	switch {
+	case f == nil || f.Kind != ledger.Start && f.Release.Artifact != c.Release.Artifact:
+		return c.Release, c.Plan, nil
+	case f.Kind == ledger.Start:
+		return f.Release, f.Plan, nil
+	}
+	back, err := p.begun(ctx, f.First)
+	if err != nil || back.Replaces == 0 { // what drifted is mended
+		return c.Release, c.Plan, err
+	}
+	start, err := p.begun(ctx, back.Replaces)
+	return start.Release, start.Plan, err
+}
+
+// begun reads the Begun of that number.
+func (p *place) begun(ctx context.Context, seq int) (ledger.Begun, error) {
+	entry, err := p.book.Entry(ctx, seq)
+	if err != nil {
+		return ledger.Begun{}, err
+	}
+	b, ok := entry.Body.(ledger.Begun)
+	if !ok {
+		return b, fmt.Errorf("ledger entry %d of %s is no Begun", seq, p.name)
+	}
+	return b, nil
 }
 
 // target is what is returned to. Where the state does not reach back so far, the ledger does.

@@ -62,8 +62,9 @@ func (y *yard) lookAtLedger(t *testing.T, s *standing) error {
 // foldLive is what must be as undisturbed, whatever was prepared before.
 func (y *yard) foldLive(l ledger.State, s *standing) {
 	c := l.Champion
-	s.Live["champion"], s.Live["proven"], s.Live["by"] = c.Release, c.Proven, c.By
+	s.Live["champion"], s.Live["proven"] = c.Release, l.IsProven() || l.Seq == 0
 	if c.Release.Artifact != "" { // Genesis is nobody's: its entry is written by whoever comes first
+		s.Live["how"] = c.Proven
 		s.Live["values"], s.Live["judges"], s.Live["plan"], s.Live["rules"] = c.Values, c.Judges, y.plan(c.Plan), l.Rules
 		s.Live["found"], s.Live["slots"] = l.Found, l.Slots
 	}
@@ -90,11 +91,15 @@ func (y *yard) foldLive(l ledger.State, s *standing) {
 	s.Live["said"] = said
 }
 
+// sinceLive begins what the fold forgets with the next Live.
+const sinceLive = "fold, since the last Live: "
+
 // foldBeside is what the fold remembers of every start and every artifact: a start that was taken back before it was
 // live is not in it.
 func (y *yard) foldBeside(l ledger.State, s *standing) {
+	s.Beside["fold: the champion is there by "+string(l.Champion.By)]++
 	for _, e := range l.Evidence {
-		s.Beside[fmt.Sprintf("fold: evidence %s of %s, attempt %d: %s", e.Gate, e.Release, e.Attempt, e.Outcome)]++
+		s.Beside[fmt.Sprintf(sinceLive+"evidence %s of %s, attempt %d: %s", e.Gate, e.Release, e.Attempt, e.Outcome)]++
 	}
 	names := map[int]string{}
 	for _, p := range l.Past {
@@ -104,8 +109,8 @@ func (y *yard) foldBeside(l ledger.State, s *standing) {
 	for _, plan := range l.Plans {
 		s.Beside["fold: begun "+y.plan(plan)]++
 	}
-	for _, k := range l.Known {
-		name := strings.Join(k.Names, " ")
+	for id, k := range l.Known {
+		name := fmt.Sprintf("%.19s", id) // its names come with its start
 		for gate := range k.Evidence {
 			s.Beside["fold: "+name+" passed "+gate]++
 		}
@@ -138,8 +143,6 @@ func (y *yard) lookAtHistory(t *testing.T, s *standing) error {
 		switch b := e.Body.(type) {
 		case ledger.Evidence:
 			s.Beside[fmt.Sprintf("evidence %s of %s: %s", b.Gate, b.Release, b.Outcome)]++
-		case ledger.Barred:
-			s.Beside["entry barred "+b.Name]++
 		case ledger.Begun:
 			if b.Why == ledger.Start {
 				s.Beside[fmt.Sprintf("start of %s", b.Release.Name)]++
