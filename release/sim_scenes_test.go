@@ -141,8 +141,8 @@ func (s *simulation) alone(c command, store *artifacts.Store) (done any, err err
 	return done, err
 }
 
-// play plays a seed to its end and gives what happened how often.
-func play(t *testing.T, seed uint64) map[string]int {
+// play plays a seed to its end.
+func play(t *testing.T, seed uint64) *simulation {
 	t.Helper()
 	project, err := theProject()
 	if err != nil {
@@ -159,7 +159,7 @@ func play(t *testing.T, seed uint64) map[string]int {
 			t.Logf("seed %d (%s); what happened:\n%s", seed, s.profile.name, strings.Join(s.story[max(0, len(s.story)-*tell):], "\n"))
 		}
 	})
-	return s.counts
+	return s
 }
 
 // scene is the plot of every seed: some releases go to test, several act at once, then all is quiet and what was left

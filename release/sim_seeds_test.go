@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var (
@@ -23,7 +25,7 @@ var (
 func TestProperties(t *testing.T) {
 	t.Parallel()
 	if *seed >= 0 {
-		t.Log(counted(play(t, uint64(*seed))))
+		t.Log(counted(play(t, uint64(*seed)).counts))
 		return
 	}
 	var mu sync.Mutex
@@ -38,7 +40,7 @@ func TestProperties(t *testing.T) {
 				if over {
 					t.Skip("a seed has failed")
 				}
-				counts := play(t, n)
+				counts := play(t, n).counts
 				mu.Lock()
 				defer mu.Unlock()
 				failed = failed || t.Failed()
@@ -55,6 +57,24 @@ func TestProperties(t *testing.T) {
 	} {
 		if total[what] == 0 {
 			t.Errorf("nothing of the kind %q happened", what)
+		}
+	}
+}
+
+// TestASeedPlaysTheSame is what makes a seed that failed worth its number.
+func TestASeedPlaysTheSame(t *testing.T) {
+	t.Parallel()
+	for n := range uint64(len(profiles)) {
+		var stories [2][]string
+		for i := range stories {
+			for _, line := range play(t, n).story {
+				if !strings.Contains(line, " ends: ") { // which tells addresses
+					stories[i] = append(stories[i], line)
+				}
+			}
+		}
+		if diff := cmp.Diff(stories[0], stories[1]); diff != "" {
+			t.Errorf("seed %d, played twice (-first +second):\n%.2000s", n, diff)
 		}
 	}
 }
