@@ -8,7 +8,7 @@ TAGS := urfave_cli_no_docs
 RACE := $(if $(filter 1,$(CGO_ENABLED)),-race)
 GOLANGCI := bin/golangci-lint-v2.15.0
 
-.PHONY: demo test lint bench crash properties mutants nightly build clean
+.PHONY: demo test lint bench crash many properties mutants nightly build clean
 
 build: bin/barge
 
@@ -39,6 +39,10 @@ bench:
 crash:
 	go test -tags $(TAGS) -run '^Test(Crash|Faults)$$' -count 1 -parallel 10 -timeout 150m ./cmd/barge -v -crash -faults
 
+# Lets many processes work on one environment, or on one model, at once. `make test` takes a sample.
+many:
+	go test -tags $(TAGS) -run '^TestMany$$' -count 1 -timeout 90m ./cmd/barge -v -many
+
 # Plays many more seeds of the simulation that `make test` plays some of: whole processes in virtual time, whose calls,
 # clocks and lives go wrong.
 properties:
@@ -49,7 +53,7 @@ mutants:
 	go test -tags $(TAGS) -run '^TestMutants$$' -count 1 -v -timeout 90m ./release -mutants
 
 # Longer proofs: every test several times over, in shuffled order, and the fuzz targets for a while each.
-nightly: lint crash properties mutants
+nightly: lint crash many properties mutants
 	go test $(RACE) -tags $(TAGS) -count 3 -shuffle on -timeout 90m ./...
 	.ci/fuzz 60s
 
