@@ -61,9 +61,12 @@ func noteExit(code int) error {
 	return os.WriteFile(filepath.Join(dir, strconv.Itoa(os.Getpid())), []byte(strconv.Itoa(code)), 0o600)
 }
 
-func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+func TestScripts(t *testing.T) { testscript.Run(t, scripts("script")) }
+
+// scripts are those below a folder of testdata.
+func scripts(folder string) testscript.Params {
+	return testscript.Params{
+		Dir:                 filepath.Join("testdata", folder),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
@@ -76,7 +79,7 @@ func TestScripts(t *testing.T) {
 			"signal": verb(sendSignal), "follow": verb(follow), "byhand": verb(byHand), "await": verb(awaitText),
 			"remember": verb(remembered), "unchanged": verb(unchanged), "exitcode": verb(exitCode), "jsondoc": verb(jsonDocument),
 		},
-	})
+	}
 }
 
 // setup gives a script its own sandbox-to-be, and git the same author and dates everywhere.
