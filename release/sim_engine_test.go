@@ -298,6 +298,7 @@ type process struct {
 	does        command
 	host        int
 	calls       int
+	counted     int // those that its trouble counts
 	trouble     trouble
 	began       time.Time
 	died        time.Time
@@ -309,7 +310,7 @@ type process struct {
 	firstHead   int // the head that it read first; -1 before
 	from        int // the head when it began
 	outage      time.Time
-	inFlight    int // the call by which it became an owner; 0: it is none
+	owned       bool // it has written a Begun
 
 	mu      sync.Mutex
 	wall    time.Duration // how far its wall clock was set on

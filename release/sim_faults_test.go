@@ -33,20 +33,26 @@ var profiles = []profile{
 	{name: "beyond", bad: 0.05, fault: 0.06, late: 0.7, old: 0.01, crash: 0.2, stop: 0.3, hands: 0.2, beyond: true},
 }
 
-// trouble is what is to happen to a process; call numbers are counted from 1, 0 is never. In flight it counts from the
-// process's own Begun.
+// trouble is what is to happen to a process; call numbers are counted from 1, 0 is never.
 type trouble struct {
 	crash, stop, outage int
-	inFlight            bool
+	inFlight            bool // counted from the process's own Begun on
+	changes             bool // counted are the calls alone that change something
 	jumps, sleeps       bool // its wall clock is set now and then; its monotonic clock stands still while it is stopped
 }
 
 func (s *simulation) draws() trouble {
 	var tr trouble
-	tr.inFlight = s.random.IntN(3) > 0
+	tr.inFlight = s.random.IntN(4) > 0
+	tr.changes = s.random.IntN(2) == 0
 	most := 60
-	if tr.inFlight {
+	switch {
+	case tr.inFlight && tr.changes:
+		most = 6
+	case tr.inFlight:
 		most = 14
+	case tr.changes:
+		most = 15
 	}
 	pick := func(probability float64) int {
 		if !s.one(probability) {
@@ -64,13 +70,16 @@ func (s *simulation) draws() trouble {
 
 // due tells whether a trouble falls on the process's present call.
 func (p *process) due(n int) bool {
-	if n == 0 {
+	return n > 0 && p.counted == n
+}
+
+// count counts a call that troubles may fall on.
+func (p *process) count(r simRequest) (counts bool) {
+	if p.trouble.inFlight && !p.owned || p.trouble.changes && r.read() {
 		return false
 	}
-	if !p.trouble.inFlight {
-		return p.calls == n
-	}
-	return p.inFlight > 0 && p.calls-p.inFlight == n-1
+	p.counted++
+	return true
 }
 
 // fate is what becomes of a call: how long until it takes effect (negative: never) and until it is answered.
@@ -98,8 +107,9 @@ func (s *simulation) fate(c *simCall) fate {
 		s.counts["late calls"]++
 	}
 	p.jump()
+	counts := p.count(c.r)
 	switch {
-	case p.due(p.trouble.crash):
+	case counts && p.due(p.trouble.crash):
 		f.crash = true
 		p.faulty++
 		switch s.random.IntN(4) {
@@ -109,11 +119,11 @@ func (s *simulation) fate(c *simCall) fate {
 			late()
 		}
 		return f
-	case p.due(p.trouble.outage):
+	case counts && p.due(p.trouble.outage):
 		p.outage = time.Now().Add(s.between(20*time.Second, 100*time.Second))
 		s.counts["outages"]++
 	}
-	if p.due(p.trouble.stop) && !s.honest {
+	if counts && p.due(p.trouble.stop) && !s.honest {
 		f.answer += p.stand1()
 	}
 	if s.profile.beyond && c.r.pointer() && s.one(0.05) { // stopped between check and system call
@@ -124,7 +134,11 @@ func (s *simulation) fate(c *simCall) fate {
 		return f
 	}
 	out := time.Now().Before(p.outage) && !s.honest
-	if !out && !s.one(s.profile.fault) {
+	likely := s.profile.fault
+	if c.r.pointer() {
+		likely *= 4
+	}
+	if !out && !s.one(likely) {
 		return f
 	}
 	s.counts["faults"]++

@@ -244,18 +244,8 @@ func (s *simulation) written(c *simCall, number int) {
 	if was.Flight != nil || b.state.Flight != nil {
 		b.flown = time.Now()
 	}
-	if s.alike(was.Flight, b.state.Flight) {
-		return
-	}
-	if f := b.state.Flight; f != nil && f.By == c.p.author() {
-		c.p.inFlight = c.p.calls
-	} else if was.Flight != nil && was.Flight.By == c.p.author() {
-		c.p.inFlight = 0
-	}
-}
-
-func (s *simulation) alike(a, b *ledger.Flight) bool {
-	return a == nil && b == nil || a != nil && b != nil && a.By == b.By
+	f := b.state.Flight
+	c.p.owned = c.p.owned || f != nil && f.By == c.p.author()
 }
 
 func describe(e ledger.Entry) string {
