@@ -41,7 +41,9 @@ func TestResumeFromEveryState(t *testing.T) {
 	t.Parallel()
 	promote := func(b *bench) { b.crash("dies", "1.1.0", "prod", "  set ") }
 	unjudged := func(b *bench) { b.crash("dies", "1.1.0", "prod", "live: ") }
-	failing := func(jobs.Attempt) jobs.Outcome { return jobs.Outcome{Result: jobs.Failed, Error: "AssertionError: no rows"} }
+	failing := func(jobs.Attempt) jobs.Outcome {
+		return jobs.Outcome{Result: jobs.Failed, Error: "AssertionError: no rows"}
+	}
 	for what, c := range map[string]struct {
 		open     func(*bench)
 		turnBack bool

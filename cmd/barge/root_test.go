@@ -30,8 +30,11 @@ func newEntries(t *testing.T) entries {
 	book := ledger.Open(ledger.NewFolder(filepath.Join(e.dir, "ledger")), ledger.Options{Actor: "user:olga"})
 	for _, body := range []ledger.Body{
 		ledger.Live{Values: ledger.Values{}, Genesis: &ledger.Genesis{Project: "churn", Environment: "prod"}},
-		ledger.Held{Reason: "one"}, ledger.Unheld{Reason: "two"}, ledger.Held{Reason: "three"},
-		ledger.Unheld{Reason: "four"}, ledger.Held{Reason: "five"},
+		ledger.Held{Reason: "one"},
+		ledger.Unheld{Reason: "two"},
+		ledger.Held{Reason: "three"},
+		ledger.Unheld{Reason: "four"},
+		ledger.Held{Reason: "five"},
 	} {
 		if _, err := book.Append(t.Context(), func(ledger.State) (ledger.Body, error) { return body, nil }); err != nil {
 			t.Fatal(err)
