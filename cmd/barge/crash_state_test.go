@@ -274,8 +274,7 @@ func (y *yard) lookAtSecrets(_ *testing.T, s *standing) error {
 	return nil
 }
 
-// lookAtRuns counts the runs. No two of one notebook may have been told the same token, and a release's first scoring
-// has one job run.
+// lookAtRuns counts the runs of each notebook for each release: every token has one. No two may have been told the same.
 func (y *yard) lookAtRuns(_ *testing.T, s *standing) error {
 	for _, workspace := range []string{"prod", "test"} {
 		tokens := map[string]int64{}
