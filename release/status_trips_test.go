@@ -261,8 +261,8 @@ func TestStatusAsksLittle(t *testing.T) {
 			if waited := time.Since(began); waited != time.Duration(inSequence)*l.latency {
 				t.Errorf("%d releases: it waited %s for %d calls, one after another", releases, waited, inSequence)
 			}
-			if inSequence != 7 || inAll != 29 {
-				t.Errorf("%d releases: %d round trips in sequence, %d in all; want 7 and 29", releases, inSequence, inAll)
+			if inSequence != 8 || inAll != 31 {
+				t.Errorf("%d releases: %d round trips in sequence, %d in all; want 8 and 31", releases, inSequence, inAll)
 			}
 		})
 	}
