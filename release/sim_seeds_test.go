@@ -40,10 +40,14 @@ func TestProperties(t *testing.T) {
 				if over {
 					t.Skip("a seed has failed")
 				}
-				counts := play(t, n).counts
+				t.Cleanup(func() {
+					mu.Lock()
+					defer mu.Unlock()
+					failed = failed || t.Failed()
+				})
+				counts := play(t, n).counts // does not return where it fails
 				mu.Lock()
 				defer mu.Unlock()
-				failed = failed || t.Failed()
 				for what, times := range counts {
 					total[what] += times
 				}
