@@ -4,8 +4,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 )
@@ -21,58 +22,75 @@ var takingOver = []struct {
 	{"resume --turn-back", [][]string{words("resume --env prod --turn-back")}, []int{0}},
 }
 
+// stopSample are the calls after which an owner is stopped without -many, and how it is taken over then: after it moved a
+// version, and in the middle of a Set.
+var stopSample = map[int]int{3: 0, 8: 1}
+
 // stoppedOwners stops the owner of a promotion between any two calls of its switch for longer than others wait, lets
 // others take over, and lets it go on: it changes nothing any more, and says why.
 func (y *yard) stoppedOwners(t *testing.T) {
 	terms := y.terms
 	y.terms = "1s,150ms,1300ms"
 	defer func() { y.terms = terms }()
-	stops, good, codes, told := 0, 0, map[int]int{}, map[string]int{}
-	for k := 1; ; k++ {
-		over := false
-		for i, way := range takingOver {
-			if !*everyMany && (k-2)%7 != 0 || !*everyMany && i != k/7 {
-				continue
-			}
-			y.back(t, y.used)
-			s := y.stop(t, k, promote)
-			if over = s.at == ""; over {
-				break
-			}
-			stops++
-			bad := ""
-			for j, c := range way.commands {
-				if e := y.barge(t, c...); e.code != way.codes[j] {
-					bad += e.String()
+	all := []end{}
+	good, points := 0, 0
+	for after, more := 1, true; more && (*everyMany || after <= 8); after++ {
+		for i := range takingOver {
+			way, sampled := stopSample[after]
+			if more && (*everyMany || sampled && way == i) {
+				var e end
+				var bad string
+				e, bad, more = y.stopped(t, after, takingOver[i].commands, takingOver[i].codes)
+				if !more {
+					break
+				}
+				points++
+				all = append(all, e)
+				if bad == "" {
+					good++
+				} else {
+					t.Errorf("stopped after call %d, then %s:\n%s\n%s", after, takingOver[i].name, bad, e)
 				}
 			}
-			before, head := y.stands(t), y.head(t).Seq
-			s.owner.signal(t, syscall.SIGCONT)
-			e := s.owner.wait()
-			y.crowd.Store(nil)
-			bad += y.stands(t).differs(before, before) + y.undrifted(t, "prod")
-			if now := y.head(t).Seq; now != head {
-				bad += fmt.Sprintf("the ledger has grown from %d to %d\n", head, now)
-			}
-			codes[e.code]++
-			told[lastError(e.out)]++
-			if lost := strings.Contains(lastError(e.out), "another barge has taken over"); e.code != 0 && (e.code != 5 || !lost) {
-				bad += "it does not say what happened\n"
-			}
-			if bad == "" {
-				good++
-			} else {
-				t.Errorf("stopped after %s, then %s:\n%s\n%s", s.at, way.name, bad, e)
-			}
-		}
-		if over || !*everyMany && k > 14 {
-			break
 		}
 	}
-	fmt.Printf("stopped owners: %d of %d changed nothing; exits: %s\n", good, stops, counts(codes))
-	for message, n := range told {
-		fmt.Printf("  %d × %s\n", n, message)
+	exits, told := map[int]int{}, map[string]int{}
+	for _, e := range all {
+		exits[e.code]++
+		told[lastError(e.out)]++
 	}
+	fmt.Printf("stopped owners: %d of %d changed nothing; exits: %s\n", good, points, counts(exits))
+	for _, message := range slices.Sorted(maps.Keys(told)) {
+		fmt.Printf("  %d × %s\n", told[message], message)
+	}
+}
+
+// stopped is one owner, stopped after a call of its switch and taken over by commands; more is false when its switch has
+// not so many calls.
+func (y *yard) stopped(t *testing.T, after int, commands [][]string, codes []int) (e end, bad string, more bool) {
+	t.Helper()
+	y.back(t, y.used)
+	owner := y.stop(t, after, promote)
+	defer y.crowd.Store(nil)
+	if owner == nil {
+		return e, "", false
+	}
+	for i, c := range commands {
+		if e := y.barge(t, c...); e.code != codes[i] {
+			bad += e.String()
+		}
+	}
+	before, head := y.stands(t), y.head(t).Seq
+	owner.signal(t, syscall.SIGCONT)
+	e = owner.wait()
+	bad += y.stands(t).differs(before, before) + y.undrifted(t, "prod")
+	if now := y.head(t).Seq; now != head {
+		bad += fmt.Sprintf("the ledger has grown from %d to %d\n", head, now)
+	}
+	if lost := strings.Contains(lastError(e.out), "another barge has taken over"); e.code != 0 && (e.code != 5 || !lost) {
+		bad += "it does not say what happened\n"
+	}
+	return e, bad, true
 }
 
 // lastError is what a command says went wrong.
@@ -85,40 +103,32 @@ func lastError(out string) string {
 	return "no error"
 }
 
-// stopped is an owner that stands still.
-type stopped struct {
-	owner *hand
-	at    string // its last call; "": its switch has not so many
-}
-
 // stop starts a command and stops it when so many calls of its switch have taken effect, from the Begun on, and before
-// it sees the answer of the last. The crowd stays.
-func (y *yard) stop(t *testing.T, after int, args []string) stopped {
+// it sees the answer of the last; nil when there are not so many. The crowd stays.
+func (y *yard) stop(t *testing.T, after int, args []string) *hand {
 	t.Helper()
-	var s stopped
-	var once sync.Once
-	there, sent0 := make(chan struct{}), make(chan struct{})
+	var owner *hand
+	known, there := make(chan struct{}), make(chan struct{})
 	n := 0
-	y.crowd.Store(&crowd{yard: y, happened: func(c sent) {
+	y.crowd.Store(&crowd{yard: y, happened: func(sent) {
 		if n == after || y.head(t).Flight == nil {
 			return
 		}
 		if n++; n == after {
-			<-sent0
-			s.at = c.request
-			s.owner.signal(t, syscall.SIGSTOP)
-			if _, err := syscall.Wait4(s.owner.cmd.Process.Pid, nil, syscall.WUNTRACED, nil); err != nil { // stopped for sure
+			<-known
+			owner.signal(t, syscall.SIGSTOP)
+			if _, err := syscall.Wait4(owner.cmd.Process.Pid, nil, syscall.WUNTRACED, nil); err != nil { // stopped for sure
 				t.Error(err)
 			}
-			once.Do(func() { close(there) })
+			close(there)
 		}
 	}})
-	s.owner = y.send(t, "owner", args...)
-	close(sent0)
+	owner = y.send(t, "owner", args...)
+	close(known)
 	select {
 	case <-there:
-	case <-s.owner.ended:
-		y.crowd.Store(nil)
+		return owner
+	case <-owner.ended:
+		return nil
 	}
-	return s
 }

@@ -26,7 +26,11 @@ func TestMany(t *testing.T) {
 	y := openYard(t)
 	t.Run("one plan", y.onePlan)
 	t.Run("many plans", y.manyPlans)
+	t.Run("latecomers", y.latecomers)
 	t.Run("two environments", y.twoEnvironments)
+	if *everyMany {
+		t.Run("overtaken", y.overtaken)
+	}
 	t.Run("stopped owners", y.stoppedOwners)
 	t.Run("late calls", y.lateCalls)
 }
@@ -48,7 +52,7 @@ var moments = []func(sent) bool{
 
 // onePlan lets many processes promote one release at once: it happens once.
 func (y *yard) onePlan(t *testing.T) {
-	rounds, n := several(20, 1), several(20, 8)
+	rounds, n := several(20, 1), several(20, 6)
 	y.back(t, y.used)
 	y.must(t, promote...)
 	want, exits, good := y.stands(t), map[int]int{}, 0
@@ -84,7 +88,7 @@ func counts(exits map[int]int) string {
 
 // manyPlans lets many processes promote releases of their own at once: each is told what became of its release.
 func (y *yard) manyPlans(t *testing.T) {
-	rounds, n := several(20, 1), several(20, 6)
+	rounds, n := several(20, 1), several(20, 4)
 	y.back(t, y.used)
 	releases := y.releases(t, n)
 	base := y.keep(t)
