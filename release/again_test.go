@@ -31,30 +31,36 @@ func (b *bench) rewrite(old, now string) {
 // drifted. What is expected is the outcome, and that of doing it once more.
 func TestNoOp(t *testing.T) {
 	t.Parallel()
+	slot := bound[:strings.Index(bound, "  score")] + "}\n"
 	drift := func(b *bench) { b.stage("1", "Archived") }
 	for what, c := range map[string]struct {
 		change      func(*bench)
 		name        string
 		want, twice string
 		plan        bool // that there is something to do
+		hcl         string
 	}{
-		"nothing":                         {func(*bench) {}, "1.0.0", "nothing-to-do", "nothing-to-do", false},
-		"another name of the same id":     {func(b *bench) { b.build("1.0.1", "1", bound) }, "1.0.1", "nothing-to-do", "nothing-to-do", false},
-		"drift":                           {drift, "1.0.0", "mended", "nothing-to-do", true},
-		"drift, by another name":          {func(b *bench) { b.build("1.0.1", "1", bound); drift(b) }, "1.0.1", "mended", "nothing-to-do", true},
-		"a bound host":                    {func(b *bench) { b.rewrite("adb-2.2", "adb-9.9") }, "1.0.0", "done", "nothing-to-do", true},
-		"a host that nothing is bound to": {func(b *bench) { b.rewrite("adb-4.4", "adb-9.9") }, "1.0.0", "nothing-to-do", "nothing-to-do", false},
-		"drift and a bound host":          {func(b *bench) { drift(b); b.rewrite("adb-2.2", "adb-9.9") }, "1.0.0", "mended", "done", true},
+		"nothing":                         {func(*bench) {}, "1.0.0", "nothing-to-do", "nothing-to-do", false, ""},
+		"another name of the same id":     {func(b *bench) { b.build("1.0.1", "1", bound) }, "1.0.1", "nothing-to-do", "nothing-to-do", false, ""},
+		"drift":                           {drift, "1.0.0", "mended", "nothing-to-do", true, ""},
+		"drift, by another name":          {func(b *bench) { b.build("1.0.1", "1", bound); drift(b) }, "1.0.1", "mended", "nothing-to-do", true, ""},
+		"a bound host":                    {func(b *bench) { b.rewrite("adb-2.2", "adb-9.9") }, "1.0.0", "done", "nothing-to-do", true, ""},
+		"a host that nothing is bound to": {func(b *bench) { b.rewrite("adb-4.4", "adb-9.9") }, "1.0.0", "nothing-to-do", "nothing-to-do", false, ""},
+		"a bound host and files alone":    {func(b *bench) { b.rewrite("adb-2.2", "adb-9.9") }, "1.0.0", "done", "nothing-to-do", true, slot},
+		"drift and a bound host":          {func(b *bench) { drift(b); b.rewrite("adb-2.2", "adb-9.9") }, "1.0.0", "mended", "done", true, ""},
 		"an environment that follows, on the same model": {func(b *bench) {
 			b.rewrite("environment \"prod\"", strings.NewReplacer(`"prod"`, `"canary"`, "  workspace", "  follows = [environment.prod]\n  workspace",
 				"/Barge/p", "/Barge/canary", `"Production"`, `"Staging"`).Replace(strings.Split(alone, "  score")[0])+"}\nenvironment \"prod\"")
-		}, "1.0.0", "done", "nothing-to-do", true},
-		"a rule alone": {func(b *bench) { b.rewrite("  score", "  soak = \"1h\"\n  score") }, "1.0.0", "nothing-to-do", "nothing-to-do", false},
+		}, "1.0.0", "done", "nothing-to-do", true, ""},
+		"a rule alone": {func(b *bench) { b.rewrite("  score", "  soak = \"1h\"\n  score") }, "1.0.0", "nothing-to-do", "nothing-to-do", false, ""},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			b.promoted(b.build("1.0.0", b.register(), bound), "prod")
+			if c.hcl == "" {
+				c.hcl = bound
+			}
+			b.promoted(b.build("1.0.0", b.register(), c.hcl), "prod")
 			c.change(b)
 			shown, err := b.world("looker").Plan(t.Context(), release.Request{Release: c.name, Environment: "prod"})
 			if err != nil || shown.Nothing == c.plan {

@@ -64,6 +64,7 @@ type bench struct {
 	commits  int
 	versions int
 	notes    []string
+	spy      func(twin string, r *http.Request, body []byte) // sees every call before it is served; may be nil
 }
 
 func newBench(t testing.TB) *bench {
@@ -77,6 +78,7 @@ func newBench(t testing.TB) *bench {
 	var err error
 	b.twins, err = sandbox.Start(t.Context(), sandbox.Config{
 		Dir: t.TempDir(), Workspaces: []string{"test", "prod", "registry"}, Executor: &b.runs, MLflow: mlflow.Light(),
+		Through: b.through,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +90,32 @@ func newBench(t testing.TB) *bench {
 	})
 	b.api("registry", http.MethodPost, "/api/2.0/mlflow/registered-models/create", map[string]any{"name": "m"}, nil)
 	return b
+}
+
+// through shows the spy what is asked of a twin.
+func (b *bench) through(twin string, api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.mu.Lock()
+		spy := b.spy
+		b.mu.Unlock()
+		if spy != nil {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			spy(twin, r, body)
+		}
+		api.ServeHTTP(w, r)
+	})
+}
+
+// watch sets the spy; nil ends it.
+func (b *bench) watch(spy func(twin string, r *http.Request, body []byte)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.spy = spy
 }
 
 // answer is what a canned notebook says: what it was told, and good figures, unless a test says otherwise.

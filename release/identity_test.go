@@ -67,26 +67,41 @@ func TestWhoAJobRunsAs(t *testing.T) {
 // there again, and the model does not say that it is the environment's.
 func TestAVersionGivenBackIsNobodysChampion(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	found := b.register()
-	b.stage(found, "Staging")
-	first, second := b.register(), b.register()
-	b.promoted(b.build("1.0.0", first, alone), "prod")
-	b.promoted(b.build("1.1.0", second, strings.Replace(alone, `"Production"`, `"Staging"`, 1)), "prod")
-	expect := func(after, tag, staging, production string) {
-		t.Helper()
-		tags, err := b.registry().ModelTags(t.Context(), "m")
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := fmt.Sprintf("tag %q, Staging %q, Production %q", tags["barge.env.prod"], b.standing("Staging"), b.standing("Production"))
-		if want := fmt.Sprintf("tag %q, Staging %q, Production %q", tag, staging, production); got != want {
-			t.Errorf("after %s: %s; want %s", after, got, want)
-		}
+	scoring := alone[:strings.Index(alone, "  model")] + alone[strings.Index(alone, "  score"):]
+	for what, c := range map[string]struct {
+		first string // what is live before the slot is taken
+		slot  string
+	}{
+		"what was there before barge":     {"", "Production"},
+		"a release without a slot":        {scoring, "Production"},
+		"a release with another slot":     {alone, "Staging"},
+		"what was there, in another slot": {"", "Staging"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			found := b.register()
+			b.stage(found, c.slot)
+			ours := ""
+			if c.first != "" {
+				version := b.register()
+				b.promoted(b.build("1.0.0", version, c.first), "prod")
+				if c.first == alone {
+					ours = version
+				}
+			}
+			b.promoted(b.build("1.1.0", b.register(), strings.Replace(alone, `"Production"`, `"`+c.slot+`"`, 1)), "prod")
+			b.returned(release.Return{})
+			tags, err := b.registry().ModelTags(t.Context(), "m")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := tags["barge.env.prod"]; got != ours {
+				t.Errorf("the model says that %q is the champion, and not %q", got, ours)
+			}
+			if got := b.standing(c.slot); got != found {
+				t.Errorf("%s holds %q, and held %q", c.slot, got, found)
+			}
+		})
 	}
-	expect("another stage", second, second, "")
-	b.returned(release.Return{})
-	expect("the way back", first, found, first)
-	b.returned(release.Return{})
-	expect("the way back to what was there before", "", found, "")
 }
