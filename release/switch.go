@@ -32,6 +32,7 @@ type owner struct {
 // refuses by an error; what it returns gets the values found in new pointers, as they were read after that fold. After
 // an interrupt nothing is begun, and a Begun that is on its way is waited for: nobody would go on with it.
 func (p *place) begin(ctx context.Context, at []effects.Address, decide func(ledger.State) (ledger.Begun, error)) (*owner, error) {
+	defer p.step("the entry that begins the switch of %s is on its way and waited for", p.name)()
 	found, read := ledger.Values{}, 0 // read: the entry after which they were
 	for {
 		var missing []string
