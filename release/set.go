@@ -157,7 +157,8 @@ func (o *owner) settle(ctx context.Context) error {
 	return nil
 }
 
-// errUnsent is a Set whose time was over before its call went out: this process stood still, or a read took too long.
+// errUnsent is a Set whose call did not go out: this process stood still, or a read before it took too long or was not
+// answered.
 var errUnsent = errors.New("it was not sent in time")
 
 // setOnce bounds a Set by D: what is not answered by then is not waited for any longer, nor repeated below.
@@ -165,7 +166,8 @@ func (o *owner) setOnce(ctx context.Context, p effects.Pointer) error {
 	within, cancel := context.WithTimeout(ctx, o.Terms.D)
 	defer cancel()
 	err := p.Set(within, o.want(p), o.mayStillSend)
-	if end, _ := within.Deadline(); err != nil && o.sent == nil && ctx.Err() == nil && !time.Now().Before(end) {
+	end, _ := within.Deadline()
+	if o.sent == nil && ctx.Err() == nil && err != nil && (!effects.Definite(err) || !time.Now().Before(end)) {
 		return fmt.Errorf("%w: %w", errUnsent, err)
 	}
 	return err
