@@ -43,7 +43,7 @@ var allMutants = []mutant{
 	},
 	{
 		"L counted from the first try", "release/switch.go",
-		"return p.own(entry.State, right, at)", "return p.own(entry.State, ledger.NoteRight(p.Terms, p.Clocks), at)", engine, properties,
+		"return p.own(entry.State, right, at)", "_ = right\n\t\t\treturn p.own(entry.State, ledger.NoteRight(p.Terms, p.Clocks), at)", engine, properties,
 	},
 	{
 		"L counted from the first try, renewing", "release/switch.go",

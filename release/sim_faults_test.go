@@ -2,6 +2,7 @@ package release_test
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bargeml/barge/internal/ledger"
@@ -119,7 +120,7 @@ func (s *simulation) fate(c *simCall) fate {
 			late()
 		}
 		return f
-	case counts && p.due(p.trouble.outage):
+	case counts && p.due(p.trouble.outage), !c.r.read() && c.r.entry() > 0 && strings.Contains(string(c.r.body), `"type":"Begun"`) && s.one(s.profile.outage):
 		p.outage = time.Now().Add(s.between(20*time.Second, 100*time.Second))
 		s.counts["outages"]++
 	}
