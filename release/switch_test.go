@@ -88,7 +88,7 @@ func TestAServiceThatNeverAnswersIsNotAskedForEver(t *testing.T) {
 	}
 }
 
-// TestAnsweredAndNotDone lets a service say yes and do nothing: there is no Live, and the champion is back.
+// TestAnsweredAndNotDone lets a service say yes and do nothing, twice: there is no Live, and the champion is back.
 func TestAnsweredAndNotDone(t *testing.T) {
 	t.Parallel()
 	for twin, at := range map[string]string{
@@ -102,7 +102,7 @@ func TestAnsweredAndNotDone(t *testing.T) {
 			b.promoted(first, "prod")
 			second := b.build("1.1.0", b.register(), testEnvironment+prodEnvironment)
 			b.promoted(second, "test")
-			if err := b.twins.Twin(twin).Fault(sandbox.Fault{Path: at, Action: sandbox.FaultIgnore}); err != nil {
+			if err := b.twins.Twin(twin).Fault(sandbox.Fault{Path: at, Action: sandbox.FaultIgnore, Times: 2}); err != nil {
 				t.Fatal(err)
 			}
 			_, err := b.promote("ci", second, "prod")
