@@ -34,43 +34,52 @@ func (y *yard) latecomers(t *testing.T) {
 }
 
 // aside runs two commands. The second stands aside at its evidence, or, where a text is given, at its first read of that
-// after it; until the first has ended, or has come to where it waits in turn for the second's end.
+// after it; then the first begins. The second goes on when the first has ended, or has come to where it waits in turn for
+// the second's end.
 func (y *yard) aside(t *testing.T, first, second []string, at string, waits func(sent) bool) (a, b end) {
 	t.Helper()
-	var once, again sync.Once
-	goOn, over := make(chan struct{}), make(chan struct{})
-	var evidence, halfway atomic.Bool
+	var stand, halfway sync.Once
+	var judged, waiting atomic.Bool
+	aside, goOn, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	y.crowd.Store(&crowd{
 		yard: y,
 		comes: func(s *sent) {
 			if s.by == "first" {
-				if halfway.Load() {
+				if waiting.Load() {
 					<-over
 				}
 				return
 			}
-			_, judged := s.entry().(ledger.Evidence)
-			if at == "" && judged || at != "" && evidence.Load() && strings.HasSuffix(s.request, at) {
-				once.Do(func() { <-goOn })
+			_, judges := s.entry().(ledger.Evidence)
+			if at == "" && judges || at != "" && judged.Load() && strings.HasSuffix(s.request, at) {
+				stand.Do(func() {
+					close(aside)
+					<-goOn
+				})
 			}
-			if judged {
-				evidence.Store(true)
+			if judges {
+				judged.Store(true)
 			}
 		},
 		happened: func(s sent) {
 			if s.by == "first" && waits(s) {
-				halfway.Store(true)
-				again.Do(func() { close(goOn) })
+				waiting.Store(true)
+				halfway.Do(func() { close(goOn) })
 			}
 		},
 	})
 	defer y.crowd.Store(nil)
 	two := y.send(t, "second", second...)
+	select {
+	case <-aside:
+	case <-two.ended:
+		t.Fatalf("it has nowhere to stand aside:\n%s", two.wait())
+	}
 	one := y.send(t, "first", first...)
-	if at == "" {
-		a = one.wait()
-		close(goOn)
-		return a, two.wait()
+	select {
+	case <-one.ended:
+		halfway.Do(func() { close(goOn) })
+	case <-two.ended:
 	}
 	b = two.wait()
 	close(over)
@@ -82,9 +91,6 @@ func (y *yard) aside(t *testing.T, first, second []string, at string, waits func
 // champion mends it without harm to Test.
 func (y *yard) overtaken(t *testing.T) {
 	y.back(t, y.used)
-	if e := y.barge(t, words("promote 1.1.0 --to prod")...); e.code != 0 {
-		t.Fatal(e)
-	}
 	live := make(chan struct{})
 	y.crowd.Store(&crowd{
 		yard: y,
