@@ -126,4 +126,3 @@ func orX(text string, known bool) string {
 	}
 	return "X"
 }
-
