@@ -36,7 +36,7 @@ func onDays(day, month, weekday string) string {
 	case month != "*":
 	case free(day) && free(weekday):
 		return "every day"
-	case free(day):
+	case free(day) && weekdays(weekday) != "":
 		return "every " + weekdays(weekday)
 	case free(weekday) && day == "L":
 		return "on the last day of every month"

@@ -46,23 +46,54 @@ func (h *house) demo(ctx context.Context, into string) (err error) {
 			return err
 		}
 	}
+	played := performance{FormatVersion: 1, Folder: s.dir, Acts: []performedAct{}, Next: []proposal{}}
 	for _, a := range story {
 		s.heading(a)
+		act := performedAct{Title: a.title}
 		for _, l := range a.lines {
 			if err := s.play(ctx, l); err != nil {
 				return fmt.Errorf("%s: %w", a.title, err)
 			}
+			act.Commands = append(act.Commands, performedCommand{l.typed, l.exit})
 		}
+		played.Acts = append(played.Acts, act)
+	}
+	for _, n := range epilogue {
+		played.Next = append(played.Next, proposal{n.typed, n.about})
 	}
 	s.farewell()
-	return nil
+	return h.print(played, func(io.Writer) {}) // as text the story was the result
+}
+
+// performance is the story as a result: what was typed, and how it ended.
+type performance struct {
+	FormatVersion int            `json:"format_version"`
+	Folder        string         `json:"folder"` // the project's, which is kept with its twins
+	Acts          []performedAct `json:"acts"`
+	Next          []proposal     `json:"next"`
+}
+
+type performedAct struct {
+	Title    string             `json:"title"`
+	Commands []performedCommand `json:"commands"`
+}
+
+type performedCommand struct {
+	Typed string `json:"typed"`
+	Exit  int    `json:"exit"`
+}
+
+type proposal struct {
+	Typed string `json:"typed"`
+	About string `json:"about"`
 }
 
 // stage is where the story is played: a copy of the example project, its git repository, and its twins, which serve
 // in this process.
 type stage struct {
 	h     *house
-	dir   string // of the project
+	dir   string    // of the project
+	out   io.Writer // where the story is told: under -o json beside the result
 	twins *sandbox.Sandbox
 }
 
@@ -72,7 +103,10 @@ func (h *house) openStage(ctx context.Context, into string) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{h: h, dir: filepath.Join(into, "diabetes")}
+	s := &stage{h: h, dir: filepath.Join(into, "diabetes"), out: h.console.Out}
+	if h.console.JSON {
+		s.out = h.console.Err
+	}
 	if err := copyProject(s.dir); err != nil {
 		return nil, err
 	}
@@ -98,7 +132,7 @@ func (s *stage) sandboxDir() string { return filepath.Join(s.dir, ".barge", "san
 // Close ends the twins and all that they started. What they hold is kept.
 func (s *stage) Close() error { return s.twins.Close() }
 
-func (s *stage) say(format string, args ...any) { fmt.Fprintf(s.h.console.Out, format, args...) }
+func (s *stage) say(format string, args ...any) { fmt.Fprintf(s.out, format, args...) }
 
 // bold is for headings and what is typed, where somebody watches.
 func (s *stage) bold(text string) string {
@@ -152,7 +186,7 @@ func (s *stage) do(ctx context.Context, l line, words []string) error {
 	if words[0] == "git" {
 		return git(ctx, s.h.console.Err, s.dir, words[1:]...)
 	}
-	h := newHouse(strings.NewReader(""), s.h.console.Out, s.h.console.Err)
+	h := newHouse(strings.NewReader(""), s.out, s.h.console.Err)
 	h.here, h.console.Terminal = s.dir, s.h.console.Terminal
 	code := h.run(ctx, append(words, "--sandbox", "--sandbox-dir", s.sandboxDir())) // whatever the caller's variables say
 	switch {

@@ -143,11 +143,12 @@ func (s *Server) launch(in *instance) (Child, string, error) {
 		}
 	}
 	// Sockets have short names (about 100 bytes), so it cannot live in dir, which may lie deep.
-	private, err := os.MkdirTemp("", "barge-mlflow-")
+	sweep(os.TempDir())
+	short, err := os.MkdirTemp("", private)
 	if err != nil {
 		return nil, "", err
 	}
-	sock := filepath.Join(private, "s")
+	sock := filepath.Join(short, "s")
 	log, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, sock, err
