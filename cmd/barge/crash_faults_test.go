@@ -60,7 +60,7 @@ func (y *yard) faults(t *testing.T, sc scenario, shard, shards int, c *tally) {
 	reference := y.barge(t, sc.command...)
 	want := y.stands(t)
 	before := map[string]int{} // calls of each workspace
-	n := 0
+	n, tried, harmless := 0, 0, 0
 	for _, call := range reference.calls {
 		workspace, request, _ := strings.Cut(call, " ")
 		for _, kind := range faultKinds {
@@ -79,9 +79,13 @@ func (y *yard) faults(t *testing.T, sc scenario, shard, shards int, c *tally) {
 			}
 			c.count(sc.name, diff == "")
 			c.count("", diff == "")
+			if tried++; diff == "" {
+				harmless++
+			}
 		}
 		before[workspace]++
 	}
+	t.Logf("%d of %d faults harmless, of %d calls", harmless, tried, len(reference.calls))
 }
 
 // endures runs a command one of whose calls goes wrong, and once more when it stopped for that. It tells what is not as

@@ -113,6 +113,7 @@ func (y *yard) crash(t *testing.T, sc scenario, shard, shards int, c *tally) {
 	base := sc.base(t, y)
 	y.back(t, base)
 	calls := y.pass(t, &passage{host: here, rested: sc.rested}, sc.command...).calls
+	points, converged := 0, 0
 	for point := shard; point < 2*len(calls); point += shards {
 		ways := sc.ways
 		switch {
@@ -127,7 +128,11 @@ func (y *yard) crash(t *testing.T, sc scenario, shard, shards int, c *tally) {
 		good := y.crashAt(t, u, base, point, ways, c)
 		c.count(sc.name, good)
 		c.count("", good)
+		if points++; good {
+			converged++
+		}
 	}
+	t.Logf("%d of %d points converged, of %d calls", converged, points, len(calls))
 }
 
 // crashAt kills the command at one point and goes on in every way on another host, and in one of them on the same.
