@@ -270,7 +270,7 @@ var scoreBlock = &blockType{
 			{name: "cron", kind: text, required: true, check: quartz},
 			{name: "timezone", kind: text, required: true, check: timezone},
 		}},
-		{name: "run_as", kind: text, check: principal, doc: "as whom (as whoever promotes)"},
+		{name: "run_as", kind: text, check: principal, doc: "as whom (as whoever made the job)"},
 		{name: "first_run", kind: text, part: rule, oneOf: []string{"now", "scheduled"}, doc: "whether the first run decides that a release is proven (now)"},
 		{name: "on_failure", kind: text, part: rule, oneOf: []string{"rollback", "keep"}, doc: "what a bad first run does (rollback)"},
 		{name: "timeout", kind: duration, doc: "how long it may take (2h)"},
