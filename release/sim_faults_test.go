@@ -20,18 +20,19 @@ type profile struct {
 	clocks float64 // a process has a clock that goes wrong
 	bad    float64 // a run's answer is bad
 	hands  float64 // somebody changes a pointer by hand
+	refuse float64 // a process has no right to change jobs
 	beyond bool    // what cannot be promised happens as well: calls later than D, sent after their right
 	apart  bool    // the environments are changed one at a time
 }
 
 var profiles = []profile{
 	{name: "calm", bad: 0.1},
-	{name: "apart", bad: 0.1, fault: 0.03, late: 0.4, old: 0.01, crash: 0.15, stop: 0.15, hands: 0.5, apart: true},
-	{name: "rough", bad: 0.1, fault: 0.06, late: 0.5, old: 0.02, crash: 0.25, stop: 0.2, outage: 0.1, clocks: 0.3, hands: 0.3},
-	{name: "old", bad: 0.1, fault: 0.02, late: 0.4, old: 0.15, crash: 0.2, stop: 0.1},
+	{name: "apart", bad: 0.1, fault: 0.03, late: 0.4, old: 0.01, crash: 0.15, stop: 0.15, hands: 0.8, refuse: 0.1, apart: true},
+	{name: "rough", bad: 0.1, fault: 0.06, late: 0.5, old: 0.02, crash: 0.25, stop: 0.2, outage: 0.1, clocks: 0.3, hands: 0.5, refuse: 0.1},
+	{name: "old", bad: 0.1, fault: 0.02, late: 0.4, old: 0.15, crash: 0.2, stop: 0.1, refuse: 0.1},
 	{name: "deadly", bad: 0.05, fault: 0.05, late: 0.8, crash: 0.6, stop: 0.1, clocks: 0.2},
 	{name: "standing", bad: 0.05, fault: 0.05, late: 0.8, stop: 0.7, outage: 0.3, clocks: 0.7},
-	{name: "beyond", bad: 0.05, fault: 0.06, late: 0.7, old: 0.01, crash: 0.2, stop: 0.3, hands: 0.2, beyond: true},
+	{name: "beyond", bad: 0.05, fault: 0.06, late: 0.7, old: 0.01, crash: 0.2, stop: 0.3, hands: 0.3, beyond: true},
 }
 
 // trouble is what is to happen to a process; call numbers are counted from 1, 0 is never.
@@ -39,6 +40,7 @@ type trouble struct {
 	crash, stop, outage int
 	inFlight            bool // counted from the process's own Begun on
 	changes             bool // counted are the calls alone that change something
+	refused             bool // it has no right to change jobs
 	jumps, sleeps       bool // its wall clock is set now and then; its monotonic clock stands still while it is stopped
 }
 
@@ -62,6 +64,7 @@ func (s *simulation) draws() trouble {
 		return 1 + s.random.IntN(most)
 	}
 	tr.crash, tr.stop, tr.outage = pick(s.profile.crash), pick(s.profile.stop), pick(s.profile.outage)
+	tr.refused = s.one(s.profile.refuse)
 	if s.one(s.profile.clocks) {
 		tr.jumps = s.random.IntN(2) == 0
 		tr.sleeps = !tr.jumps
@@ -132,6 +135,11 @@ func (s *simulation) fate(c *simCall) fate {
 		f.answer += f.effect
 		s.counts["late calls"]++
 		p.faulty++
+		return f
+	}
+	if p.trouble.refused && c.r.path == "/api/2.2/jobs/reset" && !s.honest {
+		p.faulty++
+		f.effect, f.status = -1, 403
 		return f
 	}
 	out := time.Now().Before(p.outage) && !s.honest

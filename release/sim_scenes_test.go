@@ -61,7 +61,7 @@ func choose(random *rand.Rand, p *simProject, environment string) command {
 
 // run starts a command as a process of its own and reports to ended when it has ended or died.
 func (s *simulation) run(id int, c command, store *artifacts.Store, ended func()) {
-	p := &process{s: s, id: id, environment: c.environment, does: c, host: s.random.IntN(2), began: time.Now(), firstHead: -1, ended: ended}
+	p := &process{s: s, id: id, environment: c.environment, does: c, host: max(0, s.random.IntN(4)-2), began: time.Now(), firstHead: -1, ended: ended}
 	p.trouble = s.draws()
 	s.mu.Lock()
 	s.processes = append(s.processes, p)

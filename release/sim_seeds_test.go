@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 140, "how many seeds TestProperties plays")
+	seeds = flag.Int("seeds", 100, "how many seeds TestProperties plays")
 	seed  = flag.Int("seed", -1, "the one seed that TestProperties plays; negative: all")
 	first = flag.Bool("first", false, "TestProperties ends with the first seed that fails")
 	tell  = flag.Int("tell", 400, "how much of its story a seed tells that fails: the last lines")
