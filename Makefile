@@ -37,7 +37,7 @@ bench:
 # Kills the command at every call of a promotion, a rollback and a resume and goes on in every way on another host, and
 # lets every call go wrong once in every way. `make test` takes a sample of both.
 crash:
-	go test -tags $(TAGS) -run '^Test(Crash|Faults)$$' -count 1 -parallel 10 -timeout 150m ./cmd/barge -v -crash -faults
+	go test -tags $(TAGS) -run '^Test(Crash|Faults)$$' -count 1 -parallel 14 -timeout 150m ./cmd/barge -v -crash -faults
 
 # Lets many processes work on one environment, or on one model, at once. `make test` takes a sample.
 many:

@@ -26,7 +26,7 @@ const (
 
 // shards is in how many yards the points of one scenario are tried at the same time, when all are: most of the time
 // is spent waiting until somebody's silence has been long enough.
-const shards = 3
+const shards = 5
 
 // elsewhere is the host of whoever goes on after a crash: nobody there sees that a process here is dead.
 const elsewhere = "elsewhere"
