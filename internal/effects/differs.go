@@ -143,27 +143,17 @@ func (s *Slot) Differs(ctx context.Context, want ledger.Value) ([]Difference, er
 }
 
 // misnamed says that the model's tag names another version than the one that stands where it should: one that this
-// environment had before, as a call leaves it that arrives late. A version that barge never set has no tag.
+// environment had before, as a call leaves it that arrives late. No tag is right, too: a version that was given back as it
+// was found has none.
 func (s *Slot) misnamed(ctx context.Context, version string) ([]Difference, error) {
-	ever := func(version string) bool {
-		v, err := SlotValue(version)
-		return err == nil && slices.Contains(s.memory.Ever, v)
-	}
-	if !ever(version) {
-		return nil, nil
-	}
 	tags, err := s.registry.ModelTags(ctx, s.address.Model)
 	if err != nil {
 		return nil, s.explain("reading", err)
 	}
 	key := environmentTag(s.environment)
 	named := tags[key]
-	if named == version || named != "" && !ever(named) {
-		return nil, nil
+	if value, err := SlotValue(named); err != nil || named == version || !slices.Contains(s.memory.Ever, value) {
+		return nil, err
 	}
-	d := Difference{What: "tag " + key + " of model " + s.address.Model, Want: "it names version " + version, Holds: "it names version " + named}
-	if named == "" {
-		d.Holds = "it names none"
-	}
-	return []Difference{d}, nil
+	return []Difference{{What: "tag " + key + " of model " + s.address.Model, Want: "it names version " + version, Holds: "it names version " + named}}, nil
 }
