@@ -54,6 +54,7 @@ func (w *World) promote(ctx context.Context, r Request) (*Promoted, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.correctStore(ctx, s)
 	plan, again, err := p.toDo(ctx, c, s, r)
 	if again != nil || err != nil {
 		return again, err
@@ -126,7 +127,7 @@ func (p *place) genesis(ctx context.Context, c *candidate) (ledger.State, error)
 		return s, err
 	}
 	genesis := p.Source
-	genesis.Project, genesis.Environment, genesis.Plan = p.Project.Name, p.name, plan.digest
+	genesis.Project, genesis.Environment, genesis.Plan = p.Project.Name, p.key(), plan.digest
 	if genesis.Where, err = p.where(plan.Plan); err != nil {
 		return s, err
 	}
@@ -359,8 +360,18 @@ func (p *place) tellStore(ctx context.Context, s ledger.State) {
 		p.Note("warning: the store does not say yet what is live in %s: %s", p.name, p.NoStore)
 		return
 	}
-	if err := p.Store.SetLive(context.WithoutCancel(ctx), p.name, s.Champion.Release.Artifact); err != nil {
+	if err := p.Store.SetLive(context.WithoutCancel(ctx), p.key(), s.Champion.Release.Artifact); err != nil {
 		p.Note("warning: the store does not say yet what is live in %s: %s", p.name, err)
+	}
+}
+
+// correctStore moves that tag where it says otherwise than the ledger's head: whoever switched may have died before.
+func (p *place) correctStore(ctx context.Context, s ledger.State) {
+	if p.Store == nil || s.Flight != nil {
+		return
+	}
+	if live, _, err := p.Store.Live(ctx, p.key()); err != nil || live != s.Champion.Release.Artifact {
+		p.tellStore(ctx, s)
 	}
 }
 

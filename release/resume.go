@@ -54,6 +54,7 @@ func (w *World) resume(ctx context.Context, r Resumption) (*Resumed, error) {
 			return nil, err
 		}
 	}
+	p.correctStore(ctx, s)
 	done.Release, done.Live = s.Champion.Release, s.Champion.Live
 	if s.IsProven() || s.Seq == 0 {
 		return done, nil

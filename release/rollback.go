@@ -84,6 +84,7 @@ func (p *place) rollback(ctx context.Context, s ledger.State, r Return, judged i
 		}
 	}
 	if now.Flight == nil && target.Release.Artifact == now.Champion.Release.Artifact {
+		p.correctStore(ctx, now)
 		done.Live = now.Champion.Live
 		if healed, err := p.restore(ctx, now, target, done); healed || err != nil {
 			return done, err
