@@ -65,7 +65,7 @@ func (a Attempt) String() string {
 }
 
 // Err is why champion or pointers could not be read; nil where they were.
-func (s *Status) Err() error { return s.problem }
+func (st *Status) Err() error { return st.problem }
 
 // Status reads environments, those named or all that have a path, in the order of barge.hcl, from their ledgers and
 // workspaces alone. All are read at the same time. An environment that cannot be read says why and does not keep the
@@ -118,7 +118,8 @@ func (w *World) looking(ctx context.Context, names []string) *World {
 	var mu sync.Mutex
 	seen := map[string]ledger.State{}
 	var group sync.WaitGroup
-	for _, name := range dedupe(names) {
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
 		group.Go(func() {
 			p, err := w.place(name)
 			if err != nil {
@@ -134,18 +135,6 @@ func (w *World) looking(ctx context.Context, names []string) *World {
 	group.Wait()
 	look.seen = seen
 	return &look
-}
-
-func dedupe(names []string) []string {
-	seen := map[string]bool{}
-	var out []string
-	for _, name := range names {
-		if !seen[name] {
-			seen[name] = true
-			out = append(out, name)
-		}
-	}
-	return out
 }
 
 func (w *World) status(ctx context.Context, st *Status) error {
