@@ -45,12 +45,27 @@ func (o *owner) grantJob(ctx context.Context, number int64) error {
 	return o.site.GrantJob(ctx, number, rules.Operators)
 }
 
+// makeOne finds or makes a job, and makes none once the right has run out: a spare one would remain.
+func (o *owner) makeOne(ctx context.Context, job *effects.Job) (int64, error) {
+	for {
+		if err := o.renewed(ctx); err != nil {
+			return 0, err
+		}
+		number, err := job.Make(ctx, func() error {
+			if !o.right.Holds() {
+				return errExpired
+			}
+			return nil
+		})
+		if !errors.Is(err, errExpired) {
+			return number, err
+		}
+	}
+}
+
 // newJob finds or makes the job of a score, and records its id before it is ever active.
 func (o *owner) newJob(ctx context.Context, job *effects.Job) error {
-	if err := o.renewed(ctx); err != nil {
-		return err
-	}
-	number, err := job.Make(ctx)
+	number, err := o.makeOne(ctx, job)
 	if err != nil {
 		return err
 	}

@@ -22,9 +22,17 @@ var takingOver = []struct {
 	{"resume --turn-back", [][]string{words("resume --env prod --turn-back")}, []int{0}},
 }
 
-// stopSample are the calls after which an owner is stopped without -many, and how it is taken over then: after it moved a
-// version, and in the middle of a Set.
-var stopSample = map[int]int{3: 0, 8: 1}
+// stops are promotions whose owner is stopped: over a champion, and the first one, which makes a job. Without -many it is
+// stopped after the calls of sample, and taken over in the way given there.
+var stops = []struct {
+	name   string
+	base   func(*yard) berth
+	args   []string
+	sample map[int]int
+}{
+	{"a promotion", func(y *yard) berth { return y.used }, promote, map[int]int{8: 0}},                         // in the middle of a Set
+	{"the first", func(y *yard) berth { return y.fresh }, words("promote 1.0.0 --to prod"), map[int]int{6: 1}}, // before it makes a job
+}
 
 // stoppedOwners stops the owner of a promotion between any two calls of its switch for longer than others wait, lets
 // others take over, and lets it go on: it changes nothing any more, and says why.
@@ -32,24 +40,25 @@ func (y *yard) stoppedOwners(t *testing.T) {
 	terms := y.terms
 	y.terms = "1s,150ms,1300ms"
 	defer func() { y.terms = terms }()
-	all := []end{}
-	good, points := 0, 0
-	for after, more := 1, true; more && (*everyMany || after <= 8); after++ {
-		for i := range takingOver {
-			way, sampled := stopSample[after]
-			if more && (*everyMany || sampled && way == i) {
+	var all []end
+	good := 0
+	for _, st := range stops {
+		for after, more := 1, true; more && (*everyMany || after <= 8); after++ {
+			for i, way := range takingOver {
+				if sampled, is := st.sample[after]; !more || !*everyMany && (!is || sampled != i) {
+					continue
+				}
 				var e end
 				var bad string
-				e, bad, more = y.stopped(t, after, takingOver[i].commands, takingOver[i].codes)
-				if !more {
+				y.back(t, st.base(y))
+				if e, bad, more = y.stopped(t, after, st.args, way.commands, way.codes); !more {
 					break
 				}
-				points++
 				all = append(all, e)
 				if bad == "" {
 					good++
 				} else {
-					t.Errorf("stopped after call %d, then %s:\n%s\n%s", after, takingOver[i].name, bad, e)
+					t.Errorf("%s stopped after call %d, then %s:\n%s\n%s", st.name, after, way.name, bad, e)
 				}
 			}
 		}
@@ -59,7 +68,7 @@ func (y *yard) stoppedOwners(t *testing.T) {
 		exits[e.code]++
 		told[lastError(e.out)]++
 	}
-	fmt.Printf("stopped owners: %d of %d changed nothing; exits: %s\n", good, points, counts(exits))
+	fmt.Printf("stopped owners: %d of %d changed nothing; exits: %s\n", good, len(all), counts(exits))
 	for _, message := range slices.Sorted(maps.Keys(told)) {
 		fmt.Printf("  %d × %s\n", told[message], message)
 	}
@@ -67,10 +76,9 @@ func (y *yard) stoppedOwners(t *testing.T) {
 
 // stopped is one owner, stopped after a call of its switch and taken over by commands; more is false when its switch has
 // not so many calls.
-func (y *yard) stopped(t *testing.T, after int, commands [][]string, codes []int) (e end, bad string, more bool) {
+func (y *yard) stopped(t *testing.T, after int, args []string, commands [][]string, codes []int) (e end, bad string, more bool) {
 	t.Helper()
-	y.back(t, y.used)
-	owner := y.stop(t, after, promote)
+	owner := y.stop(t, after, args)
 	defer y.crowd.Store(nil)
 	if owner == nil {
 		return e, "", false

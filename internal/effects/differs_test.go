@@ -29,7 +29,7 @@ func (b *bench) differs(p effects.Pointer, want ledger.Value) string {
 func TestJobDiffers(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	number, err := b.job("nightly", 0).Make(t.Context())
+	number, err := b.job("nightly", 0).Make(t.Context(), may)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestSlotDiffers(t *testing.T) {
 func TestLastScoring(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	number, err := b.job("nightly", 0).Make(t.Context())
+	number, err := b.job("nightly", 0).Make(t.Context(), may)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ const makings = 3
 
 // Make finds the job by its tag, or creates it with nothing to run and no schedule. Whoever calls it records the id
 // before it is ever made active.
-func (j *Job) Make(ctx context.Context) (int64, error) {
+func (j *Job) Make(ctx context.Context, right Right) (int64, error) {
 	for n := 1; ; n++ {
 		found, err := j.Others(ctx)
 		if err != nil {
@@ -88,7 +88,7 @@ func (j *Job) Make(ctx context.Context) (int64, error) {
 		if len(found) > 0 {
 			return found[0].ID, nil
 		}
-		number, err := j.create(ctx)
+		number, err := j.create(right.under(ctx))
 		if err == nil || Definite(err) || n == makings {
 			return number, err
 		}

@@ -72,7 +72,7 @@ func TestJob(t *testing.T) {
 			if err := job.Set(t.Context(), one, may); err == nil || !strings.Contains(err.Error(), "knows no job") {
 				t.Errorf("%s: set without an id: %v", name, err)
 			}
-			number, err := job.Make(t.Context())
+			number, err := job.Make(t.Context(), may)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,7 +101,7 @@ func TestJobDrift(t *testing.T) {
 	b := newBench(t)
 	want := b.jobValue(nightly, "1.0.0", true)
 	job := b.job("nightly", 0)
-	number, err := job.Make(t.Context())
+	number, err := job.Make(t.Context(), may)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,15 +153,15 @@ func TestJobsOfOneTag(t *testing.T) {
 		t.Fatal(err)
 	}
 	job := b.job("nightly", 0)
-	number, err := job.Make(t.Context())
+	number, err := job.Make(t.Context(), may)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := b.job("nightly", 0).Make(t.Context())
+	again, err := b.job("nightly", 0).Make(t.Context(), may)
 	if again != number || err != nil {
 		t.Errorf("made again it is %d, %v, and it was %d", again, err, number)
 	}
-	other, err := b.job("weekly", 0).Make(t.Context())
+	other, err := b.job("weekly", 0).Make(t.Context(), may)
 	if other == number || err != nil {
 		t.Errorf("another score's job is %d, %v", other, err)
 	}

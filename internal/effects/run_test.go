@@ -64,7 +64,7 @@ func TestCancel(t *testing.T) {
 	release := b.runs.Hold("/Barge/p/releases/1/score")
 	t.Cleanup(release)
 	job := b.job("nightly", 0)
-	number, err := job.Make(t.Context())
+	number, err := job.Make(t.Context(), may)
 	if err != nil {
 		t.Fatal(err)
 	}
