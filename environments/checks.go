@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // The checks of single values. Each error reads as the end of `host "…": `, and says what to write.
@@ -152,4 +153,11 @@ func timezone(s string) error {
 		}
 	}
 	return errors.New(`is no time zone: write one such as "Europe/London" or "UTC"`)
+}
+
+func formerName(s string) error {
+	if !hclsyntax.ValidIdentifier(s) {
+		return errors.New("is no name that an environment could have had")
+	}
+	return nil
 }

@@ -96,7 +96,7 @@ func checkCondition(expr hclsyntax.Expression) *problem {
 			return p
 		}
 	}
-	v, err := weigh(expr, &hcl.EvalContext{Variables: facts, Functions: pureFunctions()})
+	v, err := weigh(expr, &hcl.EvalContext{Variables: facts, Functions: pureFunctions(true)})
 	if err != nil {
 		return &problem{at: err.at, summary: err.summary, hint: err.hint}
 	}
@@ -135,12 +135,20 @@ func checkForms(expr hclsyntax.Expression) (found *problem) {
 func checkFunction(call *hclsyntax.FunctionCallExpr) *problem {
 	var names []string
 	for _, f := range pure {
-		names = append(names, f.name)
+		if !f.convenience {
+			names = append(names, f.name)
+		}
 	}
 	if slices.Contains(names, call.Name) {
 		return nil
 	}
-	if call.Name == "env" || call.Name == "secret" {
+	if slices.ContainsFunc(pure, func(f pureFunction) bool { return f.name == call.Name }) {
+		return &problem{
+			at: call.NameRange, summary: fmt.Sprintf("%s() is not allowed in a condition", call.Name),
+			hint: "text is never a number there: let the notebook answer a number",
+		}
+	}
+	if call.Name == "env" || call.Name == "secret" || call.Name == "file" {
 		return &problem{
 			at: call.NameRange, summary: fmt.Sprintf("%s() is not allowed in a condition", call.Name),
 			hint: "a condition is a rule: it says the same everywhere",

@@ -67,7 +67,7 @@ func judge(source string, f Facts, championMayBeNull bool) (Outcome, string) {
 	if p := checkCondition(expr); p != nil {
 		return Errored, fmt.Sprintf("%s: %v", source, p)
 	}
-	ctx := &hcl.EvalContext{Variables: factValues(f), Functions: pureFunctions()}
+	ctx := &hcl.EvalContext{Variables: factValues(f), Functions: pureFunctions(true)}
 	var values []string
 	for _, t := range expr.Variables() {
 		v, err := lookUp(f, t, championMayBeNull)

@@ -113,7 +113,7 @@ func fillCompute(n *node) Compute {
 
 func fillEnvironment(n *node) Environment {
 	return Environment{
-		Name: n.label, Title: get[string](n, "title"), Follows: get[[]string](n, "follows"),
+		Name: n.label, Title: get[string](n, "title"), Formerly: get[[]string](n, "formerly"), Follows: get[[]string](n, "follows"),
 		Workspace: get[string](n, "workspace"), Path: get[string](n, "path"),
 		Operators: get[[]string](n, "operators"), Soak: get[Duration](n, "soak"),
 		Deploy: orZero(only(n, "deploy", func(n *node) Deploy {

@@ -1,11 +1,8 @@
 package environments
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -27,9 +24,12 @@ const (
 
 // Options are what a project is loaded with; the zero value reads the process's environment.
 type Options struct {
-	Vars    map[string]string   // --var; before BARGE_VAR_NAME, before the default
-	Getenv  func(string) string // nil: os.Getenv; an empty value is not set
-	Sandbox bool                // the twins say where: hosts, sign-in and registry tokens need not be known
+	Vars   map[string]string   // --var; before BARGE_VAR_NAME, before the default
+	Getenv func(string) string // nil: os.Getenv; an empty value is not set
+	// ReadFile reads a file for file(), by its path relative to the folder of barge.hcl, cleaned, with slashes; it may
+	// leave that folder, and refuses what is not of the repository. nil: Load reads the working tree, LoadFiles nothing.
+	ReadFile func(path string) ([]byte, error)
+	Sandbox  bool // the twins say where: hosts, sign-in and registry tokens need not be known
 }
 
 // Load reads barge.hcl and the *.barge.hcl files beside it in dir, offline.
@@ -40,6 +40,9 @@ func Load(dir string, opts Options) (*Project, Diagnostics) {
 	sources, diags := read(dir)
 	if diags.HasErrors() {
 		return nil, diags
+	}
+	if opts.ReadFile == nil {
+		opts.ReadFile = workingTree(dir)
 	}
 	return load(sources, opts)
 }
@@ -52,58 +55,17 @@ func LoadFiles(files map[string][]byte, opts Options) (*Project, Diagnostics) {
 	}
 	sources := []source{{mainFile, text}}
 	for _, name := range sorted(files) {
-		if name != mainFile && isConfig(name) {
+		if name != mainFile && IsFile(name) {
 			sources = append(sources, source{name, files[name]})
 		}
 	}
 	return load(sources, opts)
 }
 
-// isConfig says whether a file is read as configuration.
-func isConfig(name string) bool {
-	return name == mainFile || strings.HasSuffix(name, moreFiles) && !strings.HasPrefix(name, ".")
-}
-
 // source is one file; its name is relative to the folder.
 type source struct {
 	name string
 	text []byte
-}
-
-func read(dir string) ([]source, Diagnostics) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, broken("reading the configuration: "+err.Error(), "")
-	}
-	var names []string
-	for _, e := range entries {
-		if isConfig(e.Name()) {
-			names = append(names, e.Name())
-		}
-	}
-	i := slices.Index(names, mainFile)
-	if i < 0 {
-		return nil, broken("there is no "+mainFile+" in "+dir,
-			`it says what is released and where it goes, and begins with: project "NAME" {}`)
-	}
-	names = append([]string{mainFile}, slices.Delete(names, i, i+1)...)
-	var sources []source
-	for _, name := range names {
-		text, err := readFile(filepath.Join(dir, name))
-		if err != nil {
-			return nil, broken("reading "+name+": "+err.Error(), "")
-		}
-		sources = append(sources, source{name, text})
-	}
-	return sources, nil
-}
-
-func readFile(name string) ([]byte, error) {
-	text, err := os.ReadFile(name)
-	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
-		return nil, pathErr.Err
-	}
-	return text, err
 }
 
 // broken is a diagnostic without a place.
@@ -139,6 +101,8 @@ func load(sources []source, opts Options) (*Project, Diagnostics) {
 	}
 	l.root = newNode(root)
 	l.outline(l.root, bodies)
+	l.inherit()
+	l.complete(l.root)
 	l.declare()
 	l.evaluate(l.root)
 	p := fill(l.root)

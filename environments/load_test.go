@@ -309,8 +309,8 @@ func TestTheSchemaIsWhole(t *testing.T) {
 }
 
 func TestFunctions(t *testing.T) {
-	inBarge := functions(nothing)
-	inConditions := pureFunctions()
+	inBarge := functions(Options{Getenv: nothing})
+	inConditions := pureFunctions(true)
 	listed := Functions()
 	if len(listed) != len(inBarge) {
 		t.Errorf("%d functions, %d in the docs", len(inBarge), len(listed))

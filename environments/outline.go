@@ -17,6 +17,7 @@ type node struct {
 	attrs    map[string]*hclsyntax.Attribute // the known ones; all, when the block is open
 	children map[string][]*node              // by name of the block
 	values   map[string]any                  // set by evaluate; what is not set or unknown is not in it
+	taken    *hcl.Range                      // not written, but taken over from another environment: where that is said
 }
 
 // get is the value of an attribute, zero when it is not set.
@@ -58,6 +59,9 @@ func (n *node) labels(name string) []string {
 
 // place is where an attribute stands, or the head of the block when it does not.
 func (n *node) place(attr string) hcl.Range {
+	if n.taken != nil {
+		return *n.taken
+	}
 	if a := n.attrs[attr]; a != nil {
 		return a.SrcRange
 	}
@@ -78,9 +82,18 @@ func (l *loader) outline(n *node, bodies []*hclsyntax.Body) {
 			l.outlineBlock(n, b)
 		}
 	}
+}
+
+// complete reports what is required of a block and of those within it, and is not there.
+func (l *loader) complete(n *node) {
 	for _, a := range n.kind.attrs {
-		if a.required && n.attrs[a.name] == nil && n.up != nil {
+		if a.required && n.attrs[a.name] == nil && n.taken == nil {
 			l.errorf(n, n.at, "write "+a.name+" = "+example(a), "%s needs %q", n.kind.called(n.label), a.name)
+		}
+	}
+	for _, kind := range n.kind.blocks {
+		for _, child := range n.children[kind.name] {
+			l.complete(child)
 		}
 	}
 }
@@ -99,7 +112,7 @@ func example(a attr) string {
 	return `"…"`
 }
 
-func inOrder(attrs hclsyntax.Attributes) []*hclsyntax.Attribute {
+func inOrder[M ~map[string]*hclsyntax.Attribute](attrs M) []*hclsyntax.Attribute {
 	var all []*hclsyntax.Attribute
 	for _, a := range attrs {
 		all = append(all, a)
@@ -114,7 +127,7 @@ func (l *loader) outlineAttr(n *node, a *hclsyntax.Attribute) {
 	case n.kind.open, known != nil && !known.later:
 		n.attrs[a.Name] = a
 	case known != nil:
-		l.errorf(n, a.SrcRange, "", "%q is not yet supported", a.Name)
+		l.errorf(n, a.SrcRange, notYet, "%q is not yet supported", a.Name)
 	case n.kind.block(a.Name) != nil:
 		l.errorf(n, a.SrcRange, "write "+n.kind.block(a.Name).form(), "%q is a block, not an attribute", a.Name)
 	case n.up == nil:
@@ -123,6 +136,8 @@ func (l *loader) outlineAttr(n *node, a *hclsyntax.Attribute) {
 		l.errorf(n, a.NameRange, didYouMean(a.Name, "%s", attrs), "unknown attribute %q", a.Name)
 	}
 }
+
+const notYet = "take it out: this barge would not act on it"
 
 func topHint(name string, blocks []string) string {
 	if best := nearest(name, blocks); best != "" {
@@ -142,7 +157,7 @@ func (l *loader) outlineBlock(n *node, b *hclsyntax.Block) {
 		l.errorf(n, b.TypeRange, didYouMean(b.Type, "%s", append(blocks, attrs...)), "unknown block %q", b.Type)
 		return
 	case kind.later:
-		l.errorf(n, b.DefRange(), "", "%q is not yet supported", b.Type)
+		l.errorf(n, b.DefRange(), notYet, "%q is not yet supported", b.Type)
 		return
 	}
 	label, ok := l.label(n, kind, b)
@@ -151,7 +166,7 @@ func (l *loader) outlineBlock(n *node, b *hclsyntax.Block) {
 	}
 	child := newNode(kind)
 	child.label, child.up, child.at = label, n, b.DefRange()
-	if l.collides(n, child, b) {
+	if l.collides(n, child) {
 		return
 	}
 	n.children[kind.name] = append(n.children[kind.name], child)
@@ -180,20 +195,21 @@ func (l *loader) label(n *node, kind *blockType, b *hclsyntax.Block) (string, bo
 	return "", false
 }
 
-// collides reports a block whose name is taken, or would be once its label is folded.
-func (l *loader) collides(n, child *node, b *hclsyntax.Block) bool {
+// collides reports a block whose name is taken within n, or would be once its label is folded.
+func (l *loader) collides(n, child *node) bool {
 	for _, other := range n.children[child.kind.name] {
 		hint := "the first is on " + other.at.Filename + " line " + line(other.at)
 		switch {
 		case child.kind.open:
+		case child.kind.several:
 		case child.kind.once:
-			l.errorf(n, b.DefRange(), hint, "a second block %q", child.kind.name)
+			l.errorf(n, child.at, hint, "a second block %q", child.kind.name)
 			return true
 		case other.label == child.label:
-			l.errorf(n, b.DefRange(), hint, "duplicate %s", child.kind.called(child.label))
+			l.errorf(n, child.at, hint, "duplicate %s", child.kind.called(child.label))
 			return true
 		case child.kind.label == identifier && Fold(other.label) == Fold(child.label):
-			l.errorf(n, b.DefRange(), "rename one of them: a notebook is told both under the name "+Fold(child.label),
+			l.errorf(n, child.at, "rename one of them: a notebook is told both under the name "+Fold(child.label),
 				"%s and %s fold to one name", other.kind.called(other.label), child.kind.called(child.label))
 			return true
 		}

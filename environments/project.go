@@ -162,7 +162,8 @@ type Autoscale struct {
 // Environment is a place that a release is promoted to.
 type Environment struct {
 	Name      string     `json:"name"`
-	Title     string     `json:"title,omitempty"` // see TitleOrName
+	Title     string     `json:"title,omitempty"`    // see TitleOrName
+	Formerly  []string   `json:"formerly,omitempty"` // the names that it had before, the oldest first; see Key
 	Follows   []string   `json:"follows,omitempty"`
 	Workspace string     `json:"workspace,omitempty"`
 	Path      string     `json:"path,omitempty"` // absolute, in the workspace; releases/ and ledger/ stand below it

@@ -97,11 +97,7 @@ func (p *Project) WithArtifact(artifact *Project) *Project {
 	whole.holes = slices.DeleteFunc(slices.Clone(p.holes), func(h hole) bool { return h.part == rest })
 	whole.Environments = nil
 	for _, e := range p.Environments {
-		carried := artifact.Environment(e.Name)
-		if carried == nil {
-			carried = &Environment{}
-		}
-		whole.Environments = append(whole.Environments, e.with(*carried))
+		whole.Environments = append(whole.Environments, e.with(artifact.carriedFor(e)))
 	}
 	return &whole
 }

@@ -100,6 +100,7 @@ func TestRulesOfANewerBargeAreRefused(t *testing.T) {
 func TestSpacingAndOrderChangeNothing(t *testing.T) {
 	head := `
 project "p" {}
+artifact {}
 workspace "w" {
   host = "https://h.example"
 }
@@ -196,7 +197,7 @@ func TestEveryFieldIsInOneCopyAlone(t *testing.T) {
 		p.Environments[i].Follows = nil // else it is its own upstream
 	}
 	raw := mustRecord(t, p)
-	rules, err := Canonical(p.Environments[0].rules())
+	rules, err := Canonical(p.rulesOf(p.Environments[0]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,6 +220,7 @@ func TestEveryFieldIsInOneCopyAlone(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := strings.Split(strings.TrimSpace(`
+.environments.formerly
 .environments.gates.against rule
 .environments.gates.compare rule
 .environments.gates.expects.name rule
@@ -252,7 +254,7 @@ func TestEveryFieldIsInOneCopyAlone(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if r := p.Environments[0].rules(); !r.Gates[0].Pinned {
+	if r := p.rulesOf(p.Environments[0]); !r.Gates[0].Pinned {
 		t.Error("pinned is no rule")
 	}
 }
@@ -342,7 +344,7 @@ func TestRecordedRoundTrip(t *testing.T) {
 			t.Fatalf("seed %d: %s", seed, diff)
 		}
 		for i, e := range p.Environments {
-			rules := e.rules()
+			rules := p.rulesOf(e)
 			raw, _ := Canonical(rules)
 			back, err := RulesFromJSON(raw)
 			if again, _ := Canonical(back); err != nil || !bytes.Equal(raw, again) || rules.Digest() != back.Digest() {

@@ -31,6 +31,8 @@ func (l *loader) check(p *Project) {
 	for _, n := range l.root.children["environment"] {
 		l.checkEnvironment(p, n)
 	}
+	l.checkDeployProject(p)
+	l.checkFormerly(p)
 	l.checkPlaces()
 	l.checkSlots(p)
 	l.checkCycles(p)
@@ -98,12 +100,12 @@ func (l *loader) checkCompute(n *node) {
 }
 
 func (l *loader) checkEnvironment(p *Project, n *node) {
-	for _, m := range n.children["model"] {
+	for _, m := range own(n.children["model"]) {
 		l.checkModelUse(p, m)
 	}
-	for _, g := range n.children["gate"] {
+	for _, g := range own(n.children["gate"]) {
 		for _, label := range get[[]string](g, "models") {
-			if labels := n.labels("model"); !slices.Contains(labels, label) {
+			if labels := n.labels("model"); p.Artifact != nil && !slices.Contains(labels, label) {
 				l.errorf(g, g.place("models"), didYouMean(label, "%q", labels), "environment %q has no model %q", n.label, label)
 			}
 		}
@@ -111,12 +113,13 @@ func (l *loader) checkEnvironment(p *Project, n *node) {
 			l.warnf(g, g.at, `write expect "NAME" { that = … }`, "%s expects nothing: any complete answer passes", g.called())
 		}
 	}
-	for _, run := range slices.Concat(n.children["gate"], n.children["score"]) {
+	l.checkChampions(n)
+	for _, run := range own(n.children["gate"], n.children["score"]) {
 		if p.Artifact != nil && run.attrs["notebook"] == nil {
 			l.errorf(run, run.at, `write notebook = "…"`, "%s needs %q", run.called(), "notebook")
 		}
 	}
-	for _, d := range n.children["deploy"] {
+	for _, d := range own(n.children["deploy"]) {
 		levels := []string{"CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"}
 		permissions := get[map[string]string](d, "permissions")
 		for _, who := range sorted(permissions) {
@@ -148,9 +151,59 @@ func (l *loader) checkModelUse(p *Project, n *node) {
 		}
 	case alias:
 		l.errorf(n, n.place("alias"), `write stage = "Staging" or "Production"`, "a registry of kind \"workspace\" has stages, and no aliases")
-	case !stage:
+	case !stage && p.Artifact != nil:
 		l.errorf(n, n.at, `write stage = "Staging" or "Production"`, "%s needs %q", n.called(), "stage")
 	}
+}
+
+// checkChampions finds conditions on a champion that cannot be told: that of a first release, or of a scoring.
+func (l *loader) checkChampions(n *node) {
+	names := func(expect *node, attr string) bool {
+		a := expect.attrs[attr]
+		return a != nil && slices.ContainsFunc(a.Expr.Variables(), func(t hcl.Traversal) bool { return t.RootName() == "champion" })
+	}
+	for _, score := range own(n.children["score"]) {
+		for _, e := range score.children["expect"] {
+			for _, attr := range []string{"when", "that"} {
+				if names(e, attr) {
+					l.errorf(e, e.place(attr), "let a gate compare", "a scoring is not compared with a champion")
+				}
+			}
+		}
+	}
+	for _, gate := range own(n.children["gate"]) {
+		for _, e := range own(gate.children["expect"]) {
+			if names(e, "that") && !names(e, "when") {
+				l.warnf(e, e.place("that"), "write when = champion != null", "the first release has no champion: %s could not be told", e.called())
+			}
+		}
+	}
+}
+
+// checkDeployProject warns of the first thing that a project without an artifact block says in vain.
+func (l *loader) checkDeployProject(p *Project) {
+	if p.Artifact != nil || l.diags.HasErrors() {
+		return
+	}
+	var visit func(n *node) bool
+	visit = func(n *node) bool {
+		for _, a := range n.kind.attrs {
+			if n.attrs[a.name] != nil && a.part == rest {
+				l.warnf(n, n.place(a.name), "leave it out, or write an artifact block: without one releases come from the store, and bring it",
+					"%s of %s is not read in a deploy project", a.name, n.called())
+				return true
+			}
+		}
+		return slices.ContainsFunc(n.kind.blocks, func(kind *blockType) bool {
+			return slices.ContainsFunc(own(n.children[kind.name]), visit)
+		})
+	}
+	_ = slices.ContainsFunc(slices.Concat(l.root.children["compute"], l.root.children["environment"]), visit)
+}
+
+// own are the blocks that an environment has not taken over from another, where they are checked already.
+func own(blocks ...[]*node) []*node {
+	return slices.DeleteFunc(slices.Concat(blocks...), func(n *node) bool { return n.taken != nil })
 }
 
 // checkPlaces wants a folder, and so a ledger, for each environment.
@@ -189,8 +242,11 @@ func (l *loader) checkSlots(p *Project) {
 			}
 			slot := fmt.Sprintf("%q %q %q", registry, name, stage)
 			if first := slots[slot]; first != nil {
-				l.errorf(n, n.place("stage"), "the other is on "+first.at.Filename+" line "+line(first.at),
-					"environments %q and %q both name the stage %q of model %q", first.up.label, env.label, stage, name)
+				hint := "the other is on " + first.at.Filename + " line " + line(first.at)
+				if n.taken != nil {
+					hint = fmt.Sprintf("write model %q { stage = … } in environment %q: it is taken over as it is", n.label, env.label)
+				}
+				l.errorf(n, n.place("stage"), hint, "environments %q and %q both name the stage %q of model %q", first.up.label, env.label, stage, name)
 				continue
 			}
 			slots[slot] = n
@@ -205,7 +261,7 @@ func (l *loader) checkCycles(p *Project) {
 	visit = func(name string, path []string) {
 		if i := slices.Index(path, name); i >= 0 {
 			n := l.root.children["environment"][slices.Index(l.root.labels("environment"), name)]
-			l.errorf(n, n.place("follows"), "", "follows goes in a circle: %s", strings.Join(append(path[i:], name), " → "))
+			l.errorf(n, n.place("follows"), "", "follows goes in a circle: %s", circle(path[i:], name))
 			return
 		}
 		if e := p.Environment(name); e != nil && !done[name] {

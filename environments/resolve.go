@@ -34,6 +34,9 @@ const (
 // It is nil when there is no such environment.
 func (p *Project) Resolve(environment string) (*Environment, Diagnostics) {
 	e := p.Environment(environment)
+	if now := p.renamed(environment); e == nil && now != nil {
+		return nil, broken(fmt.Sprintf("environment %q is called %q now", environment, now.Name), "write "+now.Name)
+	}
 	if e == nil {
 		var names []string
 		for _, other := range p.Environments {

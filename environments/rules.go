@@ -11,7 +11,7 @@ import (
 
 // Rules are what must hold before an environment changes. They are changed by approval alone, and recorded in full.
 //
-// Of Gates and Scores only what is a rule is set: of a gate its name, parameters, valid_for, against, compare, pinned,
+// Environments are called by their keys. Of Gates and Scores only what is a rule is set: of a gate its name, parameters, valid_for, against, compare, pinned,
 // models and expects; of a score its name, first_run, on_failure and expects. Lists are sorted, so that the order of
 // blocks is no rule.
 type Rules struct {
@@ -74,24 +74,29 @@ func (p *Project) Rules(environment string) (Rules, Diagnostics) {
 		return Rules{}, broken(fmt.Sprintf("there is no environment %q", environment), "")
 	}
 	var diags Diagnostics
-	r := e.rules()
-	for _, up := range r.Follows {
+	r := p.rulesOf(*e)
+	for _, up := range e.Follows {
 		upstream, more := p.Rules(up)
 		if diags = append(diags, more...); r.Upstream == nil {
 			r.Upstream = map[string]Rules{}
 		}
-		r.Upstream[up] = upstream
+		r.Upstream[p.keyOf(up)] = upstream
 	}
 	diags = append(diags, p.missing(func(h hole) bool { return h.part == rule && h.owner == "environment."+environment })...)
 	return r, tidy(diags)
 }
 
-// rules are the environment's own, without those upstream.
-func (e Environment) rules() Rules {
-	r := Rules{Follows: inNameOrder(e.Follows), Operators: inNameOrder(e.Operators), Soak: e.Soak}
+// rulesOf are the environment's own, without those upstream. Other environments have their keys in it, so that to
+// rename one changes no rule.
+func (p *Project) rulesOf(e Environment) Rules {
+	var follows []string
+	for _, up := range e.Follows {
+		follows = append(follows, p.keyOf(up))
+	}
+	r := Rules{Follows: inNameOrder(follows), Operators: inNameOrder(e.Operators), Soak: e.Soak}
 	for _, g := range e.Gates {
 		r.Gates = append(r.Gates, Gate{
-			Name: g.Name, Parameters: g.Parameters, ValidFor: g.ValidFor, Against: g.Against,
+			Name: g.Name, Parameters: g.Parameters, ValidFor: g.ValidFor, Against: p.keyOf(g.Against),
 			Compare: g.Compare, Pinned: g.Pinned, Models: inNameOrder(g.Models), Expects: expectsInOrder(g.Expects),
 		})
 	}

@@ -4,14 +4,15 @@ import "strings"
 
 // blockType is a block that may be written in barge.hcl.
 type blockType struct {
-	name   string
-	label  labelKind
-	once   bool // at most one in the block around it
-	attrs  []attr
-	blocks []*blockType
-	open   bool   // its attributes are the user's own: locals
-	later  bool   // known, and refused as not yet supported
-	doc    string // one line, for the docs
+	name    string
+	label   labelKind
+	once    bool // at most one in the block around it
+	several bool // any number without a label
+	attrs   []attr
+	blocks  []*blockType
+	open    bool   // its attributes are the user's own: locals
+	later   bool   // known, and refused as not yet supported
+	doc     string // one line, for the docs
 }
 
 type labelKind int
@@ -54,7 +55,7 @@ const (
 	secret          // what secret() gives
 	condition       // an expression over the facts of an answer, never evaluated here
 	object          // a map with fields of its own
-	typeName        // string, number or bool
+	typeName        // string, number, bool, list(…) or map(…)
 	anything        // evaluated elsewhere: a variable's default, a local
 )
 
@@ -63,7 +64,7 @@ func (a attr) expected() string {
 		text: "text", scalar: "text", number: "a whole number", boolean: "true or false",
 		duration: `a duration such as "30m"`, texts: "a list of text", table: "a map of text", bindings: "a map of text",
 		reference: a.ref + ".NAME", references: "a list of " + a.ref + ".NAME", secret: "a secret", condition: "a condition",
-		object: "a map", typeName: "string, number or bool", anything: "a value",
+		object: "a map", typeName: "a type", anything: "a value",
 	}[a.kind]
 }
 
@@ -79,10 +80,17 @@ var root = &blockType{blocks: []*blockType{
 	{
 		name: "variable", label: identifier, doc: "what is given from outside, by --var NAME=VALUE or BARGE_VAR_NAME",
 		attrs: []attr{
-			{name: "type", kind: typeName, doc: "string, number or bool (string)"},
+			{name: "type", kind: typeName, doc: "string, number, bool, or list(…) or map(…) of one of them (string)"},
 			{name: "default", kind: anything, doc: "its value when none is given"},
 			{name: "description", kind: text, doc: "for people"},
 		},
+		blocks: []*blockType{{
+			name: "validation", several: true, doc: "what its value must be like",
+			attrs: []attr{
+				{name: "condition", kind: anything, required: true, doc: "what must be true of it"},
+				{name: "error_message", kind: anything, required: true, doc: "what is said when it is not"},
+			},
+		}},
 	},
 	{name: "locals", open: true, doc: "names for values: local.NAME"},
 	artifactBlock,
@@ -212,8 +220,8 @@ var environmentBlock = &blockType{
 		{name: "path", kind: text, part: where, required: true, check: workspacePath, doc: "the folder below which releases and ledger stand"},
 		{name: "operators", kind: texts, part: rule, check: principal, doc: "for whom a rollback must work"},
 		{name: "soak", kind: duration, part: rule, doc: "how long a release must have been proven upstream"},
-		{name: "formerly", kind: texts, later: true},
-		{name: "extends", kind: reference, ref: "environment", later: true},
+		{name: "formerly", kind: texts, part: where, check: formerName, doc: "the names that it had before, the oldest first"},
+		{name: "extends", kind: reference, ref: "environment", part: where, doc: "the environment that it is like, but for where it is and for what is said here"},
 		{name: "upstream", kind: text, later: true},
 	},
 	blocks: []*blockType{

@@ -3,11 +3,11 @@ package environments
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 )
 
@@ -40,126 +40,85 @@ func (u unset) hint() string {
 
 // declare evaluates variables and locals, and what bindings may name.
 func (l *loader) declare() {
-	l.scope.functions = functions(l.opts.Getenv)
+	l.scope.functions = functions(l.opts)
 	l.scope.roots = map[string]cty.Value{"var": l.variables()}
 	l.scope.roots["local"] = l.locals()
 	l.scope.deploy = placeholders(l.root)
 }
 
-func (l *loader) variables() cty.Value {
-	values := map[string]cty.Value{}
-	for _, n := range l.root.children["variable"] {
-		values[n.label] = l.variable(n)
-	}
-	for _, name := range sorted(l.opts.Vars) {
-		if _, declared := values[name]; !declared {
-			l.diags = append(l.diags, broken(`--var `+name+`: there is no variable "`+name+`"`,
-				didYouMean(name, "%s", l.root.labels("variable")))...)
-		}
-	}
-	return cty.ObjectVal(values)
-}
-
-func (l *loader) variable(n *node) cty.Value {
-	want := l.variableType(n)
-	given, from := l.opts.Vars[n.label], "--var "+n.label
-	_, ok := l.opts.Vars[n.label]
-	if !ok {
-		from = varPrefix + n.label
-		given = l.opts.Getenv(from)
-		ok = given != ""
-	}
-	if ok {
-		v, err := convert.Convert(cty.StringVal(given), want)
-		if err != nil {
-			l.errorf(n, n.at, "", "%s is not %s", from, typeNames[want])
-			return cty.DynamicVal
-		}
-		return v
-	}
-	if a := n.attrs["default"]; a != nil {
-		v, diags := a.Expr.Value(&hcl.EvalContext{Functions: l.scope.functions})
-		if len(a.Expr.Variables()) > 0 {
-			l.errorf(n, a.Expr.Range(), "use a local for that", "the default of a variable can name nothing else")
-			return cty.DynamicVal
-		}
-		if l.report(n, diags) {
-			return cty.DynamicVal
-		}
-		converted, err := convert.Convert(v, want)
-		if err != nil {
-			l.errorf(n, a.Expr.Range(), "", "the default must be %s, not %s", typeNames[want], shape(v))
-			return cty.DynamicVal
-		}
-		if !v.IsNull() {
-			return converted
-		}
-	}
-	return cty.UnknownVal(want).Mark(unset{name: n.label})
-}
-
-var typeNames = map[cty.Type]string{cty.String: "text", cty.Number: "a number", cty.Bool: "true or false"}
-
-func (l *loader) variableType(n *node) cty.Type {
-	a := n.attrs["type"]
-	if a == nil {
-		return cty.String
-	}
-	switch hcl.ExprAsKeyword(a.Expr) {
-	case "string":
-		return cty.String
-	case "number":
-		return cty.Number
-	case "bool":
-		return cty.Bool
-	}
-	l.errorf(n, a.Expr.Range(), "write string, number or bool", "the type of a variable is string, number or bool")
-	return cty.DynamicPseudoType
-}
-
 // locals evaluates each local after those that it names.
 func (l *loader) locals() cty.Value {
-	blocks := l.root.children["locals"]
-	exprs, values := map[string]*hclsyntax.Attribute{}, map[string]cty.Value{}
-	var names []string
-	for _, n := range blocks {
-		for _, name := range sorted(n.attrs) {
-			if first := exprs[name]; first != nil {
-				l.errorf(n, n.attrs[name].SrcRange, "the first is on "+first.SrcRange.Filename+" line "+line(first.SrcRange), "duplicate local %q", name)
+	g := &localGraph{loader: l, written: map[string]local{}, values: map[string]cty.Value{}}
+	for _, n := range l.root.children["locals"] {
+		for _, a := range inOrder(n.attrs) {
+			if first, taken := g.written[a.Name]; taken {
+				at := first.attr.SrcRange
+				l.errorf(n, a.SrcRange, "the first is on "+at.Filename+" line "+line(at), "duplicate local %q", a.Name)
 				continue
 			}
-			exprs[name], names = n.attrs[name], append(names, name)
+			g.written[a.Name], g.names = local{n, a}, append(g.names, a.Name)
 		}
 	}
-	var visit func(name string, path []string)
-	visit = func(name string, path []string) {
-		if _, done := values[name]; done || exprs[name] == nil {
-			return
-		}
-		if slices.Contains(path, name) {
-			l.errorf(blocks[0], exprs[name].SrcRange, "", "local %q is made of itself", name)
-			values[name] = cty.DynamicVal
-			return
-		}
-		for _, t := range exprs[name].Expr.Variables() {
-			if dep := step(t, 1); t.RootName() == "local" && dep != "" {
-				visit(dep, append(path, name))
-			}
-		}
-		if _, done := values[name]; done {
-			return
-		}
-		l.scope.roots["local"] = cty.ObjectVal(values)
-		v, ok := l.value(blocks[0], exprs[name].Expr, nil)
-		if !ok {
-			v = cty.DynamicVal
-		}
-		values[name] = v
+	for _, name := range g.names {
+		g.visit(name, nil)
 	}
-	for _, name := range names {
-		visit(name, nil)
+	return cty.ObjectVal(g.values)
+}
+
+// local is one attribute of a locals block.
+type local struct {
+	in   *node
+	attr *hclsyntax.Attribute
+}
+
+// localGraph evaluates locals in the order in which they need each other.
+type localGraph struct {
+	*loader
+	names   []string // as they are written
+	written map[string]local
+	values  map[string]cty.Value
+}
+
+// visit evaluates a local; path are those that wait for it.
+func (g *localGraph) visit(name string, path []string) {
+	at, exists := g.written[name]
+	if _, done := g.values[name]; done || !exists {
+		return
 	}
-	return cty.ObjectVal(values)
+	if i := slices.Index(path, name); i >= 0 {
+		g.errorf(at.in, at.attr.SrcRange, "", "locals go in a circle: %s", circle(path[i:], name))
+		g.values[name] = cty.DynamicVal
+		return
+	}
+	path = append(slices.Clone(path), name)
+	named := map[string]cty.Value{}
+	for _, t := range at.attr.Expr.Variables() {
+		dep := step(t, 1)
+		if t.RootName() != "local" {
+			continue
+		}
+		if _, exists := g.written[dep]; !exists && dep != "" {
+			g.errorf(at.in, t.SourceRange(), didYouMean(dep, "local.%s", g.names), "unknown local %q", dep)
+			g.values[name] = cty.DynamicVal
+			return
+		}
+		g.visit(dep, path)
+		named[dep] = g.values[dep]
+	}
+	if _, done := g.values[name]; done {
+		return
+	}
+	g.scope.roots["local"] = cty.ObjectVal(named)
+	v, ok := g.value(at.in, at.attr.Expr, nil)
+	if !ok {
+		v = cty.DynamicVal
+	}
+	g.values[name] = v
+}
+
+// circle is how a way is written that ends where it begins.
+func circle(path []string, name string) string {
+	return strings.Join(append(slices.Clone(path), name), " → ")
 }
 
 // value evaluates an expression of n; not ok when there was an error, which is then reported. What it names is looked

@@ -80,7 +80,7 @@ func (p *place) unopened(ctx context.Context, r ledger.Release, s ledger.State) 
 // pinnedNow is the notebook that the rules in force in an environment pin for one of its gates; none is no error.
 func (w *World) pinnedNow(ctx context.Context) func(environment, gate string) (environments.Pin, error) {
 	return func(environment, gate string) (environments.Pin, error) {
-		p, err := w.place(environment)
+		p, err := w.place(w.Project.ByKey(environment).Name)
 		if err != nil {
 			return environments.Pin{}, err
 		}

@@ -23,13 +23,17 @@ func (c compared) known() bool { return c.id != gates.NoChampion && c.id != gate
 // compared finds the champion of the environment that the gate is against: from that environment's ledger where it may
 // be read, else from the store's tag, which is older where a rollback left no release.
 func (p *place) compared(ctx context.Context, s ledger.State, g environments.Gate) (compared, error) {
-	c := compared{environment: g.Against}
-	if g.Against == "" || g.Against == p.name {
+	name, key := g.Against, g.Against
+	if e := p.Project.ByKey(g.Against); e != nil {
+		name, key = e.Name, e.Key()
+	}
+	c := compared{environment: name}
+	if name == "" || name == p.name {
 		c.environment, c.id = p.name, orNone(s.Champion.Release.Artifact)
 		return c, nil
 	}
 	c.id = gates.UnknownChampion
-	other, unreadable := p.place(g.Against)
+	other, unreadable := p.place(name)
 	if unreadable == nil {
 		var theirs ledger.State
 		if theirs, unreadable = other.state(ctx); unreadable == nil {
@@ -42,8 +46,8 @@ func (p *place) compared(ctx context.Context, s ledger.State, g environments.Gat
 	if p.Store == nil {
 		return c, nil
 	}
-	if id, known, err := p.Store.Live(ctx, g.Against); err != nil {
-		return c, fmt.Errorf("asking the store what is live in %s: %w", g.Against, err)
+	if id, known, err := p.Store.Live(ctx, key); err != nil {
+		return c, fmt.Errorf("asking the store what is live in %s: %w", name, err)
 	} else if known {
 		c.id = id
 	}

@@ -193,7 +193,7 @@ func (p *place) wanted(ctx context.Context, artifact, rules, champion string) (g
 	}
 	return gates.Wanted{
 		Artifact: artifact, Rules: rules, Champion: champion, Now: p.site.Now(),
-		Environment: gates.Environment{Name: p.name, Host: p.site.Workspace.Host(), WorkspaceID: strconv.FormatInt(id, 10)},
+		Environment: gates.Environment{Name: p.key(), Host: p.site.Workspace.Host(), WorkspaceID: strconv.FormatInt(id, 10)},
 	}, nil
 }
 

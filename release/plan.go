@@ -223,7 +223,7 @@ func (p *place) neighbour(e environments.Environment, label string) *effects.Pla
 	if e.Name == p.name || use == nil || use.Stage == "" {
 		return nil
 	}
-	return &effects.Place{Environment: e.Name, Stage: use.Stage}
+	return &effects.Place{Environment: e.Key(), Stage: use.Stage}
 }
 
 func (p *place) planJobs(c *candidate, e *environments.Environment, out *prepared) error {

@@ -75,14 +75,14 @@ func (p *place) rules(ctx context.Context, c *candidate) (environments.Rules, er
 		return environments.Rules{}, diags
 	}
 	if c.artifact == nil {
-		return rules.Pinned(p.name, p.pinnedNow(ctx))
+		return rules.Pinned(p.key(), p.pinnedNow(ctx))
 	}
-	return rules.Pinned(p.name, func(environment, gate string) (environments.Pin, error) { return c.pin(ctx, environment, gate) })
+	return rules.Pinned(p.key(), func(environment, gate string) (environments.Pin, error) { return c.pin(ctx, environment, gate) })
 }
 
 // pin is the release's notebook for a gate of barge.hcl, with what the environment binds in it: that changes it, too.
 func (c *candidate) pin(ctx context.Context, environment, gate string) (environments.Pin, error) {
-	e := c.project.Environment(environment)
+	e := c.project.ByKey(environment)
 	notebook := e.Gate(gate).Notebook
 	if notebook == "" {
 		return environments.Pin{}, fmt.Errorf("gate %s of %s pins its notebook, and release %s names none for it: build it anew", gate, environment, c.Release)

@@ -91,8 +91,15 @@ func (p *place) state(ctx context.Context) (ledger.State, error) {
 		return s, stop(ErrConflict, "give this project's environment a path of its own",
 			"the ledger of %s at %s belongs to project %q, not to %q", p.name, p.site.Ledger(), s.Genesis.Project, p.Project.Name)
 	}
+	if was := s.Genesis.Environment; s.Seq > 0 && was != "" && was != p.key() {
+		return s, stop(ErrConflict, fmt.Sprintf("where %s was renamed, write formerly = [%q] in it; else give it a path of its own", p.name, was),
+			"the ledger of %s at %s is that of environment %s", p.name, p.site.Ledger(), was)
+	}
 	return s, nil
 }
+
+// key is what ledger, evidence, rules and tags call the environment; see environments.Environment.Key.
+func (p *place) key() string { return p.Project.Environment(p.name).Key() }
 
 // candidate is a release that wants in: its artifact, and the project as it counts for it.
 type candidate struct {

@@ -299,7 +299,7 @@ func (h *house) site(name string) (*effects.Site, error) {
 		return nil, err
 	}
 	return &effects.Site{
-		Project: project.Name, Environment: name, Path: e.Path, Workspace: w,
+		Project: project.Name, Environment: e.Key(), Path: e.Path, Workspace: w,
 		Registries: func(r string) (*effects.Registry, error) { return h.registry(r, e.Workspace) },
 		Imports:    h.haste.imports,
 	}, nil
@@ -382,7 +382,7 @@ func (h *house) committed(ctx context.Context, c *cli.Context) (*artifacts.Commi
 			return nil, nil, err
 		}
 	}
-	project, diags := environments.LoadFiles(files, environments.Options{Vars: h.vars, Sandbox: h.sandbox})
+	project, diags := environments.LoadFiles(files, environments.Options{Vars: h.vars, Sandbox: h.sandbox, ReadFile: commit.ReadFile})
 	if diags.HasErrors() {
 		return nil, nil, fmt.Errorf("reading the configuration of commit %.12s: %w", commit.Hash, diags)
 	}
