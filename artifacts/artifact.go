@@ -76,7 +76,7 @@ func (a *Artifact) layer(ctx context.Context, is func(ocispec.Descriptor) bool) 
 			if err != nil {
 				return nil, fmt.Errorf("reading artifact %s: %w", a.id, err)
 			}
-			return verifying{content.NewVerifyReader(r, d), r}, nil
+			return verifying{content.NewVerifyReader(r, d), r, "artifact"}, nil
 		}
 	}
 	return nil, fmt.Errorf("reading artifact %s: a part that its manifest names is missing", a.id)
@@ -112,13 +112,14 @@ func (a *Artifact) ModelFiles(label string) ([]ModelFile, error) {
 type verifying struct {
 	*content.VerifyReader
 	io.Closer
+	what string
 }
 
 func (v verifying) Read(p []byte) (int, error) {
 	n, err := v.VerifyReader.Read(p)
 	if errors.Is(err, io.EOF) {
 		if bad := v.Verify(); bad != nil {
-			return n, fmt.Errorf("reading artifact: %w", bad)
+			return n, fmt.Errorf("reading %s: %w", v.what, bad)
 		}
 	}
 	return n, err

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net/http"
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -29,12 +32,15 @@ type Commit struct {
 
 	repo *repository
 	tree *object.Tree
+	lfs  *lfs
 }
 
 // CommitOptions say which commit. The zero value is HEAD, of a clean working tree.
 type CommitOptions struct {
 	Ref        string // branch, tag, hash; "" is HEAD
 	AllowDirty bool   // take HEAD although tracked files of the project are changed, and list them in LeftOut
+	// HTTP reaches the git LFS server, for what the clone has not; nil: net/http's default.
+	HTTP http.RoundTripper
 }
 
 // DirtyError names tracked files under the project that are not as HEAD has them.
@@ -76,6 +82,7 @@ func OpenCommit(ctx context.Context, dir string, o CommitOptions) (*Commit, erro
 		Hash: found.Hash.String(), Ref: ref, Time: found.Committer.When.UTC(), Folder: folder,
 		Author: fmt.Sprintf("%s <%s>", found.Author.Name, found.Author.Email), repo: r, tree: tree,
 	}
+	c.lfs = &lfs{repo: r, server: sync.OnceValues(func() (*lfsServer, error) { return c.lfsServer(o.HTTP) })}
 	if o.Ref != "" {
 		return c, nil
 	}
@@ -199,6 +206,18 @@ func (c *Commit) ReadFile(written string) ([]byte, error) {
 	}
 	if e, err = c.follow(e); err != nil {
 		return nil, err
+	}
+	return c.content(context.Background(), e)
+}
+
+// atRoot reads a file at the repository's root; fs.ErrNotExist when there is none.
+func (c *Commit) atRoot(name string) ([]byte, error) {
+	e, ok, err := c.find(name)
+	if err != nil {
+		return nil, err
+	}
+	if !ok || !e.mode.IsFile() {
+		return nil, fs.ErrNotExist
 	}
 	return readBlob(c.repo, e)
 }

@@ -171,7 +171,7 @@ func (p pinner) inGit(ctx context.Context, m environments.Model) (ModelPin, []pa
 		if err != nil {
 			return ModelPin{}, nil, err
 		}
-		file, err := p.commit.sum(f.as, at)
+		file, err := p.commit.sum(ctx, f.as, at)
 		if err != nil {
 			return ModelPin{}, nil, err
 		}
@@ -181,7 +181,7 @@ func (p pinner) inGit(ctx context.Context, m environments.Model) (ModelPin, []pa
 			Annotations: map[string]string{ocispec.AnnotationTitle: path.Join("models", m.Label, f.as)},
 		}
 		parts = append(parts, part{d, func() (io.ReadCloser, error) {
-			r, _, err := openBlob(p.commit.repo, at)
+			r, _, err := p.commit.open(ctx, at)
 			return r, err
 		}})
 	}
@@ -208,28 +208,27 @@ func (c *Commit) modelFiles(ctx context.Context, written string) ([]candidate, e
 	return c.matching(ctx, "path", written, []string{"**"}, nil)
 }
 
-// sum reads one file of a model for its digest.
-func (c *Commit) sum(as string, e entry) (File, error) {
-	r, size, err := openBlob(c.repo, e)
+// sum is one file of a model, for its digest. Of a file in git LFS the pointer says it all: it is read when the store
+// has it not yet.
+func (c *Commit) sum(ctx context.Context, as string, e entry) (File, error) {
+	f := File{Path: as, Executable: e.mode == filemode.Executable}
+	if p, ok, err := c.pointer(e); err != nil || ok {
+		f.SHA256, f.Size = p.oid(), p.size
+		return f, err
+	}
+	r, size, err := c.open(ctx, e)
 	if err != nil {
-		return File{}, err
+		return f, err
 	}
 	defer r.Close()
 	h := sha256.New()
-	head := make([]byte, min(size, 1024))
-	if _, err := io.ReadFull(r, head); err != nil {
-		return File{}, fmt.Errorf("reading %s: %w", e.path, err)
-	}
-	if p, ok := parsePointer(head); ok && size <= int64(len(head)) {
-		return File{}, fmt.Errorf("%s is kept by git LFS (%d bytes, %s), and this barge does not fetch it: keep it in git itself (git lfs migrate export), or in a registry", e.path, p.size, p.digest)
-	}
-	_, _ = h.Write(head) // a hash takes everything
 	n, err := io.Copy(h, r)
-	if err == nil && n+int64(len(head)) != size {
+	if err == nil && n != size {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return File{}, fmt.Errorf("reading %s: %w", e.path, err)
+		return f, fmt.Errorf("reading %s: %w", e.path, err)
 	}
-	return File{Path: as, SHA256: hex.EncodeToString(h.Sum(nil)), Size: size, Executable: e.mode == filemode.Executable}, nil
+	f.SHA256, f.Size = hex.EncodeToString(h.Sum(nil)), size
+	return f, nil
 }

@@ -48,14 +48,8 @@ func prepare(p string, executable bool, body []byte) (Content, error) {
 	case isSource && firstLine(body) == comment.mark+header:
 		c.Kind, c.Language = Notebook, comment.language
 	}
-	if _, pointer := parsePointer(body); pointer {
-		return c, errors.New("git LFS keeps its content elsewhere, and this barge does not fetch it: keep it in git itself (git lfs migrate export), or exclude it")
-	}
 	if c.Kind == Notebook && len(c.Body) > maxNotebook {
 		return c, fmt.Errorf("it has %.1f MiB, and Databricks takes notebooks up to 10: move data out of it, or exclude it", float64(len(c.Body))/(1<<20))
-	}
-	if len(c.Body) > maxFile {
-		return c, fmt.Errorf("it has %d MiB, and Databricks takes files up to %d: exclude it", len(c.Body)>>20, maxFile>>20)
 	}
 	c.Size, c.SHA256 = int64(len(c.Body)), strings.TrimPrefix(digestOf(c.Body), digestPrefix)
 	return c, nil

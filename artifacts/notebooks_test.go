@@ -30,7 +30,6 @@ func TestPrepare(t *testing.T) {
 		{"a.py", "x = '\xe4'\n", "", "", "not UTF-8"},
 		{"a.py", "\ufeff# Databricks notebook source\n", "", "", "byte order mark"},
 		{"a.py", "# Databricks notebook source\n" + strings.Repeat("x", 10<<20), "", "", "10.0 MiB, and Databricks takes notebooks up to 10"},
-		{"a.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:" + strings.Repeat("ab", 32) + "\nsize 12\n", "", "", "git LFS"},
 		{"a.ipynb", `{"nbformat": 4, "cells": []}`, Notebook, "python", ""},
 		{"a.ipynb", `{"nbformat": 4, "cells": [], "metadata": {"language_info": {"name": "SQL"}}}`, Notebook, "sql", ""},
 		{"a.ipynb", `{"nbformat": 3, "worksheets": []}`, "", "", "nbformat 3: convert it to 4"},

@@ -217,11 +217,16 @@ func (c *Commit) readAll(ctx context.Context, files []candidate) iter.Seq[result
 		})
 		for range readers {
 			group.Go(func() error {
-				own := *c
-				own.repo = &repository{root: c.repo.root, gitDir: c.repo.gitDir, common: c.repo.common, Storage: c.repo.reader(filesystem.Options{KeepDescriptors: true})}
-				defer own.repo.Close()
+				own, err := c.again()
+				if err == nil {
+					defer own.repo.Close()
+				}
 				for j := range jobs {
-					j.done <- own.read(j.candidate)
+					if err != nil {
+						j.done <- result{path: j.path, err: err}
+						continue
+					}
+					j.done <- own.read(ctx, j.candidate)
 				}
 				return nil
 			})
@@ -241,13 +246,24 @@ func (c *Commit) readAll(ctx context.Context, files []candidate) iter.Seq[result
 	}
 }
 
-func (c *Commit) read(f candidate) result {
+// again is the same commit for another goroutine.
+func (c *Commit) again() (*Commit, error) {
+	own := *c
+	own.repo = &repository{root: c.repo.root, gitDir: c.repo.gitDir, common: c.repo.common, Storage: c.repo.reader(filesystem.Options{KeepDescriptors: true})}
+	var err error
+	if own.tree, err = object.GetTree(own.repo, c.tree.Hash); err != nil {
+		return nil, errors.Join(missing(err), own.repo.Close())
+	}
+	return &own, nil
+}
+
+func (c *Commit) read(ctx context.Context, f candidate) result {
 	r := result{path: f.path}
 	var at entry
 	if at, r.err = c.follow(f.entry); r.err != nil {
 		return r
 	}
-	body, err := readBlob(c.repo, at)
+	body, err := c.content(ctx, at)
 	if err != nil {
 		r.err = err
 		return r

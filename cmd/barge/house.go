@@ -364,7 +364,7 @@ func (h *house) committed(ctx context.Context, c *cli.Context) (*artifacts.Commi
 	if _, err := h.project(); err != nil {
 		return nil, nil, err
 	}
-	commit, err := artifacts.OpenCommit(ctx, h.dir, artifacts.CommitOptions{Ref: c.String("ref"), AllowDirty: c.Bool("allow-dirty")})
+	commit, err := artifacts.OpenCommit(ctx, h.dir, artifacts.CommitOptions{Ref: c.String("ref"), AllowDirty: c.Bool("allow-dirty"), HTTP: h.transport()})
 	var dirty *artifacts.DirtyError
 	if errors.As(err, &dirty) {
 		return nil, nil, &usageError{message: err.Error(), hint: "commit them, or --allow-dirty builds HEAD without them"}
