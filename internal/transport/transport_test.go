@@ -304,11 +304,11 @@ func TestStandstill(t *testing.T) {
 	}))
 	defer silent.Close()
 	defer close(release)
-	client := &http.Client{Transport: New(Options{Idle: 20 * time.Millisecond, Sleep: newClock().Sleep})}
+	client := &http.Client{Transport: New(Options{Idle: 300 * time.Millisecond, Sleep: newClock().Sleep})}
 
 	_, err := client.Get(silent.URL)
 	var unanswered *Unanswered
-	if !errors.As(err, &unanswered) || !strings.Contains(err.Error(), "nothing came for 20ms") {
+	if !errors.As(err, &unanswered) || !strings.Contains(err.Error(), "nothing came for 300ms") {
 		t.Fatalf("no answer at all: %v", err)
 	}
 	if n := asked.Load(); n != 2 {
