@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // Diagnostic is one thing that is wrong with the configuration, or (Severity "warning") looks so.
@@ -173,6 +174,9 @@ func blank(line string) string {
 	return line
 }
 
+// ofFunction is what HCL says of a call; what the function itself said comes after.
+var ofFunction = regexp.MustCompile(`^(?:Invalid value for "[^"]*" parameter|Call to function "[^"]*" failed): (.+)$`)
+
 // fromHCL turns a diagnostic of the parser or of an evaluation into ours: lower case, no full stop, "did you mean" a hint.
 func fromHCL(d *hcl.Diagnostic, sources map[string][]byte, in string) Diagnostic {
 	out := Diagnostic{Severity: "error", Summary: lower(d.Summary), In: in}
@@ -181,7 +185,13 @@ func fromHCL(d *hcl.Diagnostic, sources map[string][]byte, in string) Diagnostic
 		out.Hint = "did you mean " + strings.TrimSuffix(meant, ".")
 	}
 	detail, more, _ := strings.Cut(strings.ReplaceAll(strings.TrimSpace(detail), "\n", " "), ". ")
-	if detail = strings.TrimSuffix(detail, "."); detail != "" {
+	detail = strings.TrimSuffix(detail, ".")
+	if parts := ofFunction.FindStringSubmatch(detail); parts != nil {
+		out.Summary = parts[1]
+		if call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d); ok && call.CalledFunctionName() != "" {
+			out.Summary = call.CalledFunctionName() + "(): " + parts[1]
+		}
+	} else if detail != "" {
 		out.Summary += ": " + lower(detail)
 	}
 	if more = strings.TrimSuffix(more, "."); out.Hint == "" && more != "" {

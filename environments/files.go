@@ -132,7 +132,7 @@ func readBelow(top, at, name string) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("there is no file %s", name)
 	case errors.As(err, &pathErr):
-		return nil, fmt.Errorf("%s: %w", name, pathErr.Err)
+		return nil, fmt.Errorf("%s cannot be read within the repository: %w", name, pathErr.Err)
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
