@@ -282,7 +282,7 @@ func TestBadHost(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	f := newFake(t)
-	f.fault = func(http.ResponseWriter, *http.Request) bool { cancel(); <-ctx.Done(); return true }
+	f.fault = func(_ http.ResponseWriter, r *http.Request) bool { cancel(); <-r.Context().Done(); return true }
 	err := f.open().Mkdirs(ctx, "/Barge")
 	if !errors.Is(err, context.Canceled) || Definite(err) {
 		t.Errorf("%v, definite %v", err, Definite(err))
