@@ -121,6 +121,9 @@ func (p *place) provenUpstream(ctx context.Context, up string, c *candidate, own
 		return no(Reason{Brief: "barred in " + up, Clear: history, Who: writersOf(up), Run: unbar}, "%s is barred in %s: %s", c.Release, up, bar.Said.Reason)
 	case known.Proven == 0:
 		return no(Reason{Brief: "not proven in " + up, Clear: promote, Who: promotersTo(up), Run: promote}, "%s is not proven in %s", c.Release, up)
+	case known.Since.IsZero() && p.soaking():
+		return no(Reason{Brief: "not proven again in " + up, Clear: promote, Who: promotersTo(up), Run: promote},
+			"%s was rolled back in %s and has not been proven there since: its soak has not begun", c.Release, up)
 	}
 	e, diags := p.Project.Resolve(up)
 	if diags.HasErrors() {
@@ -219,6 +222,9 @@ func byModels(a, b ledger.Release) artifacts.Order {
 	}
 	return order
 }
+
+// soaking tells whether releases must have been proven for a while upstream before they come here.
+func (p *place) soaking() bool { return p.Project.Environment(p.name).Soak.Or(0) > 0 }
 
 // soaks tells how much of the environment's soak is left: it begins with the first proof upstream.
 func (a *admission) soaks() []Reason {
