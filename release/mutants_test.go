@@ -75,7 +75,9 @@ var allMutants = []mutant{
 	},
 	{
 		"always Set", "release/switch.go",
-		"if err := o.set(ctx, p); err != nil {", "if held, _ := p.Holds(ctx, o.want(p)); held {\n\t\t\tcontinue\n\t\t} else if err := o.set(ctx, p); err != nil {", engine, properties,
+		"if err := o.set(ctx, p); err != nil {\n\t\t\treturn err\n\t\t}\n\t\to.Note(",
+		"if held, _ := p.Holds(ctx, o.want(p)); held {\n\t\t\tcontinue\n\t\t}\n\t\tif err := o.set(ctx, p); err != nil {\n\t\t\treturn err\n\t\t}\n\t\to.Note(",
+		engine, properties,
 	},
 	{
 		"L + D < TTL", "internal/ledger/clocks.go",

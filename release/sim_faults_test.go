@@ -8,6 +8,9 @@ import (
 	"github.com/bargeml/barge/internal/ledger"
 )
 
+// promised are the terms as the protocol has them. What barge keeps to (ledger.DefaultTerms) is held against them.
+var promised = ledger.Terms{L: 30 * time.Second, D: 20 * time.Second, TTL: 60 * time.Second}
+
 // profile says how much goes wrong in a simulation.
 type profile struct {
 	name   string
@@ -96,7 +99,7 @@ type fate struct {
 }
 
 func (s *simulation) fate(c *simCall) fate {
-	p, d := c.p, ledger.DefaultTerms.D
+	p, d := c.p, promised.D
 	f := fate{effect: s.between(time.Millisecond, 150*time.Millisecond)}
 	if s.one(0.03) {
 		f.effect = s.between(time.Second, 9*time.Second)
@@ -131,7 +134,7 @@ func (s *simulation) fate(c *simCall) fate {
 		f.answer += p.stand1()
 	}
 	if s.profile.beyond && c.r.pointer() && s.one(0.05) { // stopped between check and system call
-		f.effect += s.between(ledger.DefaultTerms.TTL, 3*ledger.DefaultTerms.TTL)
+		f.effect += s.between(promised.TTL, 3*promised.TTL)
 		f.answer += f.effect
 		s.counts["late calls"]++
 		p.faulty++
@@ -188,7 +191,7 @@ func (p *process) stand1() time.Duration {
 	s := p.s
 	stop := s.between(20*time.Second, 29*time.Second)
 	if s.random.IntN(3) > 0 {
-		stop = s.between(ledger.DefaultTerms.TTL, 3*ledger.DefaultTerms.TTL)
+		stop = s.between(promised.TTL, 3*promised.TTL)
 	}
 	s.counts["stops"]++
 	p.mu.Lock()

@@ -331,11 +331,11 @@ func (s *simulation) begunFollows(c *simCall, b *simBook, was ledger.State, body
 	s.counts["takeovers"]++
 	silent := time.Since(b.times[f.Seq-1])
 	owner := s.processes[slices.IndexFunc(s.processes, func(p *process) bool { return p.id == f.By.PID })]
-	dead := owner.crashed.Load() && owner.host == c.p.host && time.Since(owner.died) > ledger.DefaultTerms.D
-	if dead && silent < ledger.DefaultTerms.TTL {
+	dead := owner.crashed.Load() && owner.host == c.p.host && time.Since(owner.died) > promised.D
+	if dead && silent < promised.TTL {
 		s.counts["seen dead"]++
 	}
-	if !f.Left && silent < ledger.DefaultTerms.TTL && !dead {
+	if !f.Left && silent < promised.TTL && !dead {
 		s.wrong("a right is taken over by rule 10 alone", "%s from %s after %s", c.p, owner, silent)
 	}
 }
@@ -445,7 +445,7 @@ func (s *simulation) live(c *simCall, b *simBook, was ledger.State) {
 // nothingUnanswered holds at Live and Left.
 func (s *simulation) nothingUnanswered(c *simCall) {
 	for _, o := range s.open {
-		if o.p == c.p && !o.definite && time.Since(o.sent) < ledger.DefaultTerms.D && !s.profile.beyond {
+		if o.p == c.p && !o.definite && time.Since(o.sent) < promised.D && !s.profile.beyond {
 			s.wrong("no unanswered Set is younger than D at Live and Left", "%s: %s, sent %s ago", c.p, o.r, time.Since(o.sent))
 		}
 	}
