@@ -180,6 +180,10 @@ var ofFunction = regexp.MustCompile(`^(?:Invalid value for "[^"]*" parameter|Cal
 // fromHCL turns a diagnostic of the parser or of an evaluation into ours: lower case, no full stop, "did you mean" a hint.
 func fromHCL(d *hcl.Diagnostic, sources map[string][]byte, in string) Diagnostic {
 	out := Diagnostic{Severity: "error", Summary: lower(d.Summary), In: in}
+	if ours := inOurWords(d); ours != nil {
+		out.Summary, out.Hint = ours[0], ours[1]
+		return out.at(sources[d.Subject.Filename], *d.Subject)
+	}
 	detail, meant, found := strings.Cut(d.Detail, " Did you mean ")
 	if found {
 		out.Hint = "did you mean " + strings.TrimSuffix(meant, ".")
@@ -201,6 +205,58 @@ func fromHCL(d *hcl.Diagnostic, sources map[string][]byte, in string) Diagnostic
 		out = out.at(sources[d.Subject.Filename], *d.Subject)
 	}
 	return out
+}
+
+var (
+	setBefore = regexp.MustCompile(`^The argument "([^"]*)" was already set at (\S+?):([0-9]+),`)
+	noSuch    = regexp.MustCompile(`^There is no function named "([^"]*)"\.(?: Did you mean "([^"]*)"\?)?`)
+)
+
+const oneEach = "write each attribute on a line of its own"
+
+// mistakes are the frequent ones of who writes HCL for the first time: summary and hint, by what HCL calls them.
+var mistakes = map[string][]string{
+	"Argument or block definition required":    {"an attribute or a block must stand here", `an attribute is written NAME = VALUE, a block NAME "LABEL" { … }`},
+	"Invalid block definition":                 {"this is neither an attribute nor a block", `an attribute is written NAME = VALUE, a block NAME "LABEL" { … }`},
+	"Invalid expression":                       {"this is no value", `text stands in "double quotes", a list in [ ], a map in { }`},
+	"Missing newline after argument":           {"there is more than one attribute on this line", oneEach},
+	"Invalid single-argument block definition": {"a block on one line holds one attribute", oneEach},
+	"Missing attribute separator":              {"a comma is missing in this map", "write { a = 1, b = 2 }"},
+	"Missing item separator":                   {"a comma is missing in this list", `write ["a", "b"]`},
+	"Unclosed configuration block":             {"this block is not closed", "its } is missing, or that of a block within it"},
+	"Invalid multi-line string":                {"this text is not closed on its line", "write its closing quote; text of several lines stands between <<EOT and EOT"},
+	"Unclosed template interpolation sequence": {"a ${ is not closed", "its } is missing; to write ${ itself, write $${"},
+}
+
+// inOurWords are summary and hint of what HCL says in words of its own; nil where those will do.
+func inOurWords(d *hcl.Diagnostic) []string {
+	if d.Subject == nil {
+		return nil
+	}
+	if ours, ok := mistakes[d.Summary]; ok {
+		return ours
+	}
+	if parts := setBefore.FindStringSubmatch(d.Detail); parts != nil {
+		return []string{fmt.Sprintf("%q is set twice", parts[1]), "the first is on " + parts[2] + " line " + parts[3]}
+	}
+	if parts := noSuch.FindStringSubmatch(d.Detail); parts != nil {
+		var names []string
+		for _, f := range Functions() {
+			if f.Name == parts[1] {
+				return []string{parts[1] + "() is not allowed here", ""}
+			}
+			names = append(names, f.Name)
+		}
+		hint := ""
+		if best := nearest(parts[1], names); best != "" {
+			hint = "did you mean " + best + "?"
+		}
+		return []string{fmt.Sprintf("unknown function %q", parts[1]), hint}
+	}
+	if strings.HasSuffix(d.Detail, "string required, but have secret.") {
+		return []string{"a secret cannot be part of a text", `it stands alone, where a secret is wanted: token = secret("env:NAME")`}
+	}
+	return nil
 }
 
 // lower makes a sentence begin in lower case, unless its first word is a name.

@@ -14,7 +14,7 @@ import (
 var update = flag.Bool("update", false, "write what is said now into the golden files")
 
 // TestDiagnostics holds the whole text that each wrong configuration gives against its golden file. In args, "var
-// NAME=VALUE" is a --var, and "resolve NAME" asks for an environment.
+// NAME=VALUE" is a --var, "env NAME=VALUE" an environment variable, and "resolve NAME" asks for an environment.
 func TestDiagnostics(t *testing.T) {
 	cases, err := filepath.Glob("testdata/diagnostics/*.txtar")
 	if err != nil || len(cases) == 0 {
@@ -42,13 +42,17 @@ func TestDiagnostics(t *testing.T) {
 }
 
 func diagnose(t *testing.T, archive *txtar.Archive) string {
-	opts := Options{Getenv: nothing, Vars: map[string]string{}}
+	set := map[string]string{}
+	opts := Options{Getenv: env(set), Vars: map[string]string{}}
 	resolve := ""
 	for _, line := range strings.Split(strings.TrimSpace(file(archive, "args")), "\n") {
 		switch word, value, _ := strings.Cut(line, " "); word {
 		case "var":
 			k, v, _ := strings.Cut(value, "=")
 			opts.Vars[k] = v
+		case "env":
+			k, v, _ := strings.Cut(value, "=")
+			set[k] = v
 		case "resolve":
 			resolve = value
 		}

@@ -44,7 +44,10 @@ func orZero[T any](p *T) (v T) {
 func fillArtifact(n *node) *Artifact {
 	return &Artifact{
 		Notebooks: orZero(only(n, "notebooks", func(n *node) Notebooks {
-			return Notebooks{From: get[string](n, "from"), Include: get[[]string](n, "include"), Exclude: get[[]string](n, "exclude")}
+			return Notebooks{
+				From: get[string](n, "from"), Include: get[[]string](n, "include"), Exclude: get[[]string](n, "exclude"),
+				External: get[[]string](n, "external"),
+			}
 		})),
 		Config: orZero(only(n, "config", func(n *node) Config { return Config{From: get[string](n, "from")} })),
 		Models: each(n, "model", func(n *node) Model {

@@ -53,7 +53,7 @@ func (l *loader) checkFormerly(p *Project) {
 		for _, name := range get[[]string](n, "formerly") {
 			switch other := had[name]; {
 			case p.Environment(name) != nil:
-				l.errorf(n, n.place("formerly"), "a former name is free: nothing is called so now", "there is an environment %q", name)
+				l.errorf(n, n.place("formerly"), "a former name must be free: rename one of them", "%q is no former name: there is an environment %q", name, name)
 			case other != nil:
 				l.errorf(n, n.place("formerly"), "", "environments %q and %q were both called %q", other.label, n.label, name)
 			default:

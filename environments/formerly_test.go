@@ -37,7 +37,7 @@ func TestRenamingChangesNoRule(t *testing.T) {
 	if e := p.ByKey("test"); e == nil || e.Name != "preprod" || e.Key() != "test" || p.ByKey("preprod") != e || p.ByKey("staging") != nil {
 		t.Errorf("%+v", e)
 	}
-	if _, diags := p.Resolve("prod"); diags.Error() != `environment "prod" is called "live" now (write live)` {
+	if _, diags := p.Resolve("prod"); diags.Error() != `environment "prod" is called "live" now (did you mean live?)` {
 		t.Error(diags)
 	}
 }

@@ -121,10 +121,15 @@ func (l *loader) parse(parser *hclparse.Parser, s source) *hclsyntax.Body {
 		return nil
 	}
 	file, diags := parser.ParseHCL(s.text, s.name)
-	said := map[string]bool{}
-	for _, d := range diags { // one open quote makes a trail of the same
-		if !said[d.Summary] {
-			said[d.Summary] = true
+	slices.SortStableFunc(diags, func(a, b *hcl.Diagnostic) int { return start(a) - start(b) })
+	said := map[any]bool{}
+	for _, d := range diags { // one open quote makes a trail: of the same, or on the same line
+		at := any("")
+		if d.Subject != nil {
+			at = d.Subject.Start.Line
+		}
+		if !said[d.Summary] && !said[at] {
+			said[d.Summary], said[at] = true, true
 			l.diags = append(l.diags, fromHCL(d, l.sources, ""))
 		}
 	}
@@ -142,6 +147,13 @@ func (l *loader) parse(parser *hclparse.Parser, s source) *hclsyntax.Body {
 		return nil
 	})
 	return body
+}
+
+func start(d *hcl.Diagnostic) int {
+	if d.Subject == nil {
+		return 0
+	}
+	return d.Subject.Start.Byte
 }
 
 // readable refuses what the parser and the evaluation, which descend by recursion, must not see: it would end the

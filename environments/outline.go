@@ -31,7 +31,7 @@ func (n *node) called() string {
 	if n.up == nil {
 		return ""
 	}
-	if n.kind.once && n.kind.label == noLabel && n.up.up != nil {
+	if (n.kind.once || n.kind.several) && n.kind.label == noLabel && n.up.up != nil {
 		return n.kind.name + " of " + n.up.called()
 	}
 	return n.kind.called(n.label)
@@ -88,7 +88,11 @@ func (l *loader) outline(n *node, bodies []*hclsyntax.Body) {
 func (l *loader) complete(n *node) {
 	for _, a := range n.kind.attrs {
 		if a.required && n.attrs[a.name] == nil && n.taken == nil {
-			l.errorf(n, n.at, "write "+a.name+" = "+example(a), "%s needs %q", n.kind.called(n.label), a.name)
+			hint := "write " + a.name + " = " + example(a)
+			if n.attrs["extends"] != nil {
+				hint = "extends takes over no place: " + hint
+			}
+			l.errorf(n, n.at, hint, "%s needs %q", n.kind.called(n.label), a.name)
 		}
 	}
 	for _, kind := range n.kind.blocks {
@@ -100,6 +104,8 @@ func (l *loader) complete(n *node) {
 
 func example(a attr) string {
 	switch {
+	case a.such != "":
+		return a.such
 	case a.kind == reference:
 		return a.expected()
 	case a.kind == condition:

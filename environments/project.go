@@ -58,6 +58,8 @@ type Notebooks struct {
 	From    string   `json:"from,omitempty"`
 	Include []string `json:"include,omitempty"` // doublestar patterns, relative to From
 	Exclude []string `json:"exclude,omitempty"`
+	// External are patterns of what notebooks run or import and the artifact has not: absolute paths, or relative to From.
+	External []string `json:"external,omitempty"`
 }
 
 // Includes are the patterns of what ships, by default every file that can be a notebook.
@@ -69,7 +71,9 @@ func (n Notebooks) Includes() []string {
 }
 
 // IsZero says whether nothing is said.
-func (n Notebooks) IsZero() bool { return n.From == "" && len(n.Include) == 0 && len(n.Exclude) == 0 }
+func (n Notebooks) IsZero() bool {
+	return n.From == "" && len(n.Include) == 0 && len(n.Exclude) == 0 && len(n.External) == 0
+}
 
 // Config is the folder whose files ship as workspace files.
 type Config struct {

@@ -244,7 +244,7 @@ func (l *loader) checkSlots(p *Project) {
 			if first := slots[slot]; first != nil {
 				hint := "the other is on " + first.at.Filename + " line " + line(first.at)
 				if n.taken != nil {
-					hint = fmt.Sprintf("write model %q { stage = … } in environment %q: it is taken over as it is", n.label, env.label)
+					hint = fmt.Sprintf("it is taken over: write model %q { stage = … } in environment %q", n.label, env.label)
 				}
 				l.errorf(n, n.place("stage"), hint, "environments %q and %q both name the stage %q of model %q", first.up.label, env.label, stage, name)
 				continue

@@ -35,7 +35,7 @@ const (
 func (p *Project) Resolve(environment string) (*Environment, Diagnostics) {
 	e := p.Environment(environment)
 	if now := p.renamed(environment); e == nil && now != nil {
-		return nil, broken(fmt.Sprintf("environment %q is called %q now", environment, now.Name), "write "+now.Name)
+		return nil, broken(fmt.Sprintf("environment %q is called %q now", environment, now.Name), "did you mean "+now.Name+"?")
 	}
 	if e == nil {
 		var names []string

@@ -35,6 +35,7 @@ type attr struct {
 	check    func(string) error // text: each text of it; texts: likewise; table: each key
 	fields   []attr             // object: what it holds
 	later    bool
+	such     string // what a value looks like, for hints
 	doc      string // one line, for the docs; what holds without it stands in brackets
 }
 
@@ -87,8 +88,8 @@ var root = &blockType{blocks: []*blockType{
 		blocks: []*blockType{{
 			name: "validation", several: true, doc: "what its value must be like",
 			attrs: []attr{
-				{name: "condition", kind: anything, required: true, doc: "what must be true of it"},
-				{name: "error_message", kind: anything, required: true, doc: "what is said when it is not"},
+				{name: "condition", kind: anything, required: true, such: `var.NAME != ""`, doc: "what must be true of it"},
+				{name: "error_message", kind: anything, required: true, such: `"it must …"`, doc: "what is said when it is not"},
 			},
 		}},
 	},
@@ -97,7 +98,7 @@ var root = &blockType{blocks: []*blockType{
 	{
 		name: "workspace", label: identifier, doc: "a Databricks workspace",
 		attrs: []attr{
-			{name: "host", kind: text, part: where, required: true, check: hostURL, doc: "its URL, without a path"},
+			{name: "host", kind: text, part: where, required: true, check: hostURL, such: `"https://adb-1.1.azuredatabricks.net"`, doc: "its URL, without a path"},
 		},
 		blocks: []*blockType{authBlock},
 	},
@@ -110,8 +111,8 @@ var root = &blockType{blocks: []*blockType{
 		blocks: []*blockType{{
 			name: "remote", label: identifier, once: true, doc: "makes the registry known where it is used, as databricks://SCOPE:PREFIX",
 			attrs: []attr{
-				{name: "scope", kind: text, required: true, doc: "the secret scope"},
-				{name: "prefix", kind: text, required: true, doc: "what the names of its three secrets begin with"},
+				{name: "scope", kind: text, required: true, such: `"registry"`, doc: "the secret scope"},
+				{name: "prefix", kind: text, required: true, such: `"registry"`, doc: "what the names of its three secrets begin with"},
 				{name: "token", kind: secret, part: where, required: true, doc: "the registry's token"},
 			},
 		}},
@@ -128,14 +129,15 @@ var artifactBlock = &blockType{
 		{
 			name: "notebooks", once: true, doc: "the files that ship as notebooks",
 			attrs: []attr{
-				{name: "from", kind: text, required: true, check: repositoryPath, doc: "the folder they stand in"},
+				{name: "from", kind: text, required: true, check: repositoryPath, such: `"notebooks"`, doc: "the folder they stand in"},
 				{name: "include", kind: texts, check: pattern, doc: "patterns of what ships (every file that can be a notebook)"},
 				{name: "exclude", kind: texts, check: pattern, doc: "patterns of what does not"},
+				{name: "external", kind: texts, check: pattern, doc: "patterns of what notebooks run or import from outside the artifact, \"/Shared/lib/*\""},
 			},
 		},
 		{
 			name: "config", once: true, doc: "the files that ship as workspace files",
-			attrs: []attr{{name: "from", kind: text, required: true, check: repositoryPath, doc: "the folder they stand in"}},
+			attrs: []attr{{name: "from", kind: text, required: true, check: repositoryPath, such: `"conf"`, doc: "the folder they stand in"}},
 		},
 		{
 			name: "model", label: identifier, doc: "a model: a version of a registered one, or a file of the commit",
@@ -149,7 +151,7 @@ var artifactBlock = &blockType{
 				name: "train", once: true, doc: "how a version comes to be",
 				attrs: []attr{
 					{name: "environment", kind: reference, ref: "environment", required: true, doc: "where it is trained"},
-					{name: "notebook", kind: text, required: true, check: notebookName, doc: "what trains it"},
+					{name: "notebook", kind: text, required: true, check: notebookName, such: `"train"`, doc: "what trains it"},
 					{name: "compute", kind: reference, ref: "compute", doc: "on what (serverless)"},
 					{name: "parameters", kind: table, check: parameterName, doc: "more widgets for the notebook"},
 					{name: "timeout", kind: duration, doc: "how long it may take (2h)"},
@@ -217,7 +219,7 @@ var environmentBlock = &blockType{
 		{name: "title", kind: text, part: where, doc: "what people call it (its name)"},
 		{name: "follows", kind: references, ref: "environment", part: rule, doc: "where a release must have been before"},
 		{name: "workspace", kind: reference, ref: "workspace", part: where, required: true, doc: "the workspace it is in"},
-		{name: "path", kind: text, part: where, required: true, check: workspacePath, doc: "the folder below which releases and ledger stand"},
+		{name: "path", kind: text, part: where, required: true, check: workspacePath, such: `"/Barge/diabetes"`, doc: "the folder below which releases and ledger stand"},
 		{name: "operators", kind: texts, part: rule, check: principal, doc: "for whom a rollback must work"},
 		{name: "soak", kind: duration, part: rule, doc: "how long a release must have been proven upstream"},
 		{name: "formerly", kind: texts, part: where, check: formerName, doc: "the names that it had before, the oldest first"},

@@ -147,7 +147,7 @@ func (l *loader) known(n *node, t hcl.Traversal, roots map[string]cty.Value) boo
 	v, ok := roots[name]
 	if !ok {
 		hint := didYouMean(name, "%s", sorted(roots))
-		if root.block(name) != nil {
+		if root.block(name) != nil || name == "local" {
 			hint = "a value can name " + listed(prefixed(sorted(roots), ".NAME")) + " only"
 		}
 		l.errorf(n, t.SourceRange(), hint, "unknown name %q", written(t))

@@ -92,11 +92,11 @@ variable "v" {
 		{fallback: "ab", condition: `matches("^[a-c]+$", var.v) && length(split("b", var.v)) == 2`},
 		{fallback: "ab", condition: `matches("^[a-c+$", var.v)`, err: "barge.hcl:8: matches(): \"^[a-c+$\" is no regular expression: missing closing ]: `[a-c+$`"},
 		{fallback: "ab", condition: `contains(["a"], var.v) || var.w == "x"`, err: `barge.hcl:8: unknown variable "w" (did you mean var.v?)`},
-		{fallback: "ab", condition: `local.x == var.v`, err: `barge.hcl:8: unknown name "local.x" (there is var only)`},
+		{fallback: "ab", condition: `local.x == var.v`, err: `barge.hcl:8: unknown name "local.x" (a value can name var.NAME only)`},
 		{fallback: "ab", condition: `var.v`, err: `barge.hcl:8: this must be true or false, not text`},
 		{fallback: "12", condition: `var.v > 5`, err: `barge.hcl:8: this must be a number, not text`},
 		{fallback: "12", condition: `tonumber(var.v) > 5`},
-		{fallback: "12", condition: `env("HOME") == var.v`, err: `barge.hcl:8: call to unknown function: there is no function named "env"`},
+		{fallback: "12", condition: `env("HOME") == var.v`, err: `barge.hcl:8: env() is not allowed here`},
 		{fallback: "ab", condition: `true`, message: `[1]`, err: `barge.hcl:9: "error_message" must be text, not a list`},
 		{fallback: "ab", condition: `true`, message: `null`, err: `barge.hcl:9: "error_message" must be text, not null`},
 	} {
