@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/bargeml/barge/internal/sandbox"
 )
@@ -101,13 +103,19 @@ func (y *yard) inFlight(t *testing.T) berth {
 
 func (y *yard) up(t *testing.T) {
 	t.Helper()
-	var err error
-	y.bench.sandbox, err = sandbox.Start(t.Context(), sandbox.Config{
-		Dir: filepath.Join(y.dir, ".barge", "sandbox"), Workspaces: []string{"test", "prod", "registry"},
-		Executor: &y.bench.notebooks, MLflow: y.registry, Through: y.through,
-	})
-	if err != nil {
-		t.Fatal(err)
+	for n := 1; ; n++ {
+		var err error
+		y.bench.sandbox, err = sandbox.Start(t.Context(), sandbox.Config{
+			Dir: filepath.Join(y.dir, ".barge", "sandbox"), Workspaces: []string{"test", "prod", "registry"},
+			Executor: &y.bench.notebooks, MLflow: y.registry, Through: y.through,
+		})
+		switch {
+		case err == nil:
+			return
+		case !errors.Is(err, sandbox.ErrInUse) || n == 200: // the process of another yard, just born, may still hold the lock
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 
