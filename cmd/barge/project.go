@@ -6,9 +6,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 
+	"github.com/rogpeppe/go-internal/diff"
 	"github.com/urfave/cli/v2"
 
 	"github.com/bargeml/barge/environments"
@@ -48,88 +48,163 @@ func fmtCommand(h *house) *cli.Command {
 		Name:      "fmt",
 		Usage:     "format barge.hcl and the *.barge.hcl files beside it",
 		ArgsUsage: "[FILE ...]",
+		Description: "Formats the files of the project, or those that are named; what cannot be read is told, and nothing is\n" +
+			"changed. - formats stdin to stdout. With --check or --diff nothing is written. Exit codes: 0 everything is\n" +
+			"formatted, or was; 2 with --check, when a file is not; 64 when one cannot be read.",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "check", Usage: "change nothing; exit 1 when a file is not formatted"},
+			&cli.BoolFlag{Name: "check", Usage: "change nothing; list the files that are not formatted, and exit 2 when there are any"},
+			&cli.BoolFlag{Name: "diff", Usage: "change nothing; show what would change"},
 		},
 		Action: func(c *cli.Context) error {
-			files := c.Args().Slice()
-			if len(files) == 0 {
-				var err error
-				if files, err = configFiles(h.dir); err != nil {
-					return err
-				}
-			}
-			var changed []string
-			for _, file := range files {
-				differs, err := formatFile(file, c.Bool("check"))
-				if err != nil {
-					return err
-				}
-				if differs {
-					changed = append(changed, file)
-				}
-			}
-			result := map[string]any{"format_version": 1, "changed": append([]string{}, changed...)}
-			if err := h.print(result, func(w io.Writer) { fmt.Fprint(w, strings.Join(append(changed, ""), "\n")) }); err != nil {
+			files, err := h.toFormat(c.Args().Slice(), c.String("dir"))
+			if err != nil {
 				return err
 			}
-			if c.Bool("check") && len(changed) > 0 {
-				return &hintedError{fmt.Errorf("%s not formatted", counted(len(changed), "file")), "barge fmt formats them"}
+			var changed []*formatted
+			for _, f := range files {
+				if !bytes.Equal(f.before, f.after) {
+					changed = append(changed, f)
+				}
+			}
+			check, shown, piped := c.Bool("check"), c.Bool("diff"), len(files) == 1 && files[0].name == stdin
+			if !check && !shown && !piped {
+				for _, f := range changed {
+					if err := f.write(); err != nil {
+						return fmt.Errorf("writing %s: %w", f.name, err)
+					}
+				}
+			}
+			if err := h.printFormatted(files, changed, shown, piped && !check); err != nil {
+				return err
+			}
+			if check && len(changed) > 0 {
+				h.console.Hint("barge fmt formats %s", strings.Join(names(changed), ", "))
+				return errChanges
 			}
 			return nil
 		},
 	}
 }
 
-func configFiles(dir string) ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.barge.hcl"))
-	if err != nil {
-		return nil, err
+func (h *house) printFormatted(files, changed []*formatted, shown, piped bool) error {
+	result := map[string]any{"format_version": 1, "changed": append([]string{}, names(changed)...)}
+	if shown {
+		result["diff"] = diffs(changed)
 	}
-	main := filepath.Join(dir, "barge.hcl")
-	if _, err := os.Stat(main); err == nil {
-		files = append(files, main)
+	if piped {
+		result["text"] = string(files[0].after)
 	}
-	if len(files) == 0 {
-		return nil, &usageError{message: "there is no barge.hcl in " + dir, hint: "barge fmt FILE formats another file"}
+	return h.print(result, func(w io.Writer) {
+		switch {
+		case shown:
+			fmt.Fprint(w, diffs(changed))
+		case piped:
+			fmt.Fprint(w, string(files[0].after))
+		default:
+			fmt.Fprint(w, strings.Join(append(names(changed), ""), "\n"))
+		}
+	})
+}
+
+// stdin is what a command line calls it.
+const stdin = "-"
+
+// formatted is a file as it stands and as it should.
+type formatted struct {
+	name          string // as it was typed
+	path          string // where it really is; symlinks are followed
+	before, after []byte
+}
+
+func names(files []*formatted) []string {
+	var all []string
+	for _, f := range files {
+		all = append(all, f.name)
 	}
-	sort.Strings(files)
+	return all
+}
+
+func diffs(files []*formatted) string {
+	var b strings.Builder
+	for _, f := range files {
+		b.Write(diff.Diff(f.name, f.before, f.name+" (formatted)", f.after))
+	}
+	return b.String()
+}
+
+// toFormat reads the files that were named, or all of the project in dir, and formats them: when one cannot be read, none is
+// touched.
+func (h *house) toFormat(named []string, dir string) ([]*formatted, error) {
+	if len(named) == 0 {
+		found, err := environments.Files(h.dir)
+		if err != nil {
+			return nil, &usageError{message: err.Error(), hint: "--dir says where it is, and barge fmt - formats stdin"}
+		}
+		for _, name := range found {
+			named = append(named, filepath.Join(dir, name))
+		}
+	}
+	var files []*formatted
+	var diags environments.Diagnostics
+	for _, name := range named {
+		f, err := h.read(name, len(named))
+		if err != nil {
+			return nil, err
+		}
+		var wrong environments.Diagnostics
+		f.after, wrong = environments.Format(f.before, name)
+		diags = append(diags, wrong...)
+		files = append(files, f)
+	}
+	if diags.HasErrors() {
+		return nil, diags
+	}
 	return files, nil
 }
 
-// formatFile formats a file in place, through a temporary one; with check it only tells whether it would change.
-func formatFile(file string, check bool) (differs bool, err error) {
-	src, err := os.ReadFile(file)
+func (h *house) read(name string, of int) (*formatted, error) {
+	f := &formatted{name: name}
+	var err error
+	switch {
+	case name == stdin && of > 1:
+		return nil, &usageError{message: "- is stdin, and stands alone", hint: "barge fmt -"}
+	case name == stdin:
+		f.before, err = io.ReadAll(h.in)
+		return f, err
+	case !environments.IsFile(filepath.Base(name)):
+		return nil, &usageError{message: name + " is no file of a project: those are barge.hcl and NAME.barge.hcl", hint: "barge fmt - formats what it is given"}
+	}
+	if f.path, err = h.folder(name); err == nil {
+		f.path, err = filepath.EvalSymlinks(f.path)
+	}
+	if err == nil {
+		f.before, err = os.ReadFile(f.path)
+	}
+	return f, err
+}
+
+// write puts the formatted text in the file's place, whole or not at all.
+func (f *formatted) write() error {
+	info, err := os.Stat(f.path)
 	if err != nil {
-		return false, err
+		return err
 	}
-	formatted, diags := environments.Format(src, file)
-	if diags.HasErrors() {
-		return false, diags
-	}
-	if bytes.Equal(src, formatted) || check {
-		return !bytes.Equal(src, formatted), nil
-	}
-	info, err := os.Stat(file)
+	part, err := os.CreateTemp(filepath.Dir(f.path), ".barge-fmt-*")
 	if err != nil {
-		return true, err
-	}
-	part, err := os.CreateTemp(filepath.Dir(file), ".barge-fmt-*")
-	if err != nil {
-		return true, err
+		return err
 	}
 	defer os.Remove(part.Name()) // gone already when all went well
-	_, err = part.Write(formatted)
+	_, err = part.Write(f.after)
 	if closing := part.Close(); err == nil {
 		err = closing
 	}
 	if err == nil {
-		err = os.Chmod(part.Name(), info.Mode())
+		err = os.Chmod(part.Name(), info.Mode().Perm())
 	}
 	if err == nil {
-		err = os.Rename(part.Name(), file)
+		err = os.Rename(part.Name(), f.path)
 	}
-	return true, err
+	return err
 }
 
 // hintedError is an error with what to type next.
