@@ -153,21 +153,35 @@ func (p *place) pointer(s ledger.State, at []effects.Address, id string) (effect
 	return p.site.Pointer(at[i], m)
 }
 
-// switchPointers sets every pointer of what is in flight and reads each back.
+// switchPointers sets every pointer of what is in flight and reads each back. A start ends with the first that cannot be
+// set, and is turned back; on every way back one that cannot be set keeps no other from being.
 func (o *owner) switchPointers(ctx context.Context) error {
+	var failed []error
 	for _, p := range o.pointers {
-		if err := o.makeJob(ctx, p); err != nil {
+		err := o.switchOne(ctx, p)
+		switch {
+		case err == nil:
+			o.Note("  set %s", p.ID())
+		case o.state.Flight.Kind == ledger.Start, errors.Is(err, errLost), errors.Is(err, ledger.ErrUnanswered):
 			return err
+		default:
+			failed = append(failed, err)
 		}
-		if err := o.checkUnmoved(ctx, p); err != nil {
-			return err
-		}
-		if err := o.set(ctx, p); err != nil {
-			return err
-		}
-		o.Note("  set %s", p.ID())
+	}
+	if len(failed) > 0 {
+		return errors.Join(failed...)
 	}
 	return o.readBack(ctx)
+}
+
+func (o *owner) switchOne(ctx context.Context, p effects.Pointer) error {
+	if err := o.makeJob(ctx, p); err != nil {
+		return err
+	}
+	if err := o.checkUnmoved(ctx, p); err != nil {
+		return err
+	}
+	return o.set(ctx, p)
 }
 
 // want is what a pointer shall hold.

@@ -66,25 +66,39 @@ func TestEveryLostAnswer(t *testing.T) {
 	}
 }
 
+// TestAServiceThatNeverAnswersIsNotAskedForEver lets a service stand still: for as long as a promotion asks it, and for
+// ever. One pointer that cannot be given back keeps no other from being.
 func TestAServiceThatNeverAnswersIsNotAskedForEver(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.terms = ledger.Terms{L: 2 * time.Second, D: 150 * time.Millisecond, TTL: 3 * time.Second}
-	name := b.build("1.0.0", b.register(), testEnvironment+prodEnvironment)
-	b.promoted(name, "test")
-	hang := sandbox.Fault{Path: "/api/2.2/jobs/reset", Action: sandbox.FaultHang, Times: -1}
-	if err := b.twins.Twin("prod").Fault(hang); err != nil {
-		t.Fatal(err)
-	}
-	_, err := b.promote("ci", name, "prod")
-	if !errors.Is(err, release.ErrRolledBack) {
-		t.Fatalf("%v\n%s", err, b.story())
-	}
-	if s := b.state("prod"); s.Champion.Release.Artifact != "" || s.Flight != nil {
-		t.Errorf("the champion is %s", s.Champion.Release)
-	}
-	if got := b.standing("Production"); got != "" {
-		t.Errorf("Production holds %q", got)
+	for name, row := range map[string]struct {
+		times int
+		why   error
+		open  bool // something stays in flight
+	}{
+		"for a while": {times: 5, why: release.ErrRolledBack},
+		"for ever":    {times: -1, why: release.ErrPartial, open: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.terms = ledger.Terms{L: 2 * time.Second, D: 150 * time.Millisecond, TTL: 3 * time.Second}
+			name := b.build("1.0.0", b.register(), testEnvironment+prodEnvironment)
+			b.promoted(name, "test")
+			hang := sandbox.Fault{Path: "/api/2.2/jobs/reset", Action: sandbox.FaultHang, Times: row.times}
+			if err := b.twins.Twin("prod").Fault(hang); err != nil {
+				t.Fatal(err)
+			}
+			_, err := b.promote("ci", name, "prod")
+			if !errors.Is(err, row.why) {
+				t.Fatalf("%v\n%s", err, b.story())
+			}
+			if s := b.state("prod"); s.Champion.Release.Artifact != "" || (s.Flight != nil) != row.open {
+				t.Errorf("the champion is %s, in flight: %v", s.Champion.Release, s.Flight)
+			}
+			if got := b.standing("Production"); got != "" {
+				t.Errorf("Production holds %q", got)
+			}
+		})
 	}
 }
 
