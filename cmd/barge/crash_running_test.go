@@ -24,12 +24,12 @@ func (y *yard) crashRunning(t *testing.T, sc scenario, shard, shards int, c *tal
 	y.fail(false)
 	u := y.undisturbed(t, sc)
 	for deaths := 1; deaths <= 2; deaths++ {
-		if deaths%shards != shard {
+		if deaths%shards != shard || deaths > 1 && !*everyCrash {
 			continue
 		}
 		good := true
 		for i, w := range sc.ways {
-			if !*everyCrash && (deaths > 1 || i > 0) {
+			if !*everyCrash && i > 0 {
 				continue
 			}
 			if said := y.outlives(t, u, w, deaths); said != "" {
