@@ -93,7 +93,7 @@ var allMutants = []mutant{
 	},
 	{
 		"the further clock (ledger)", "internal/ledger/clocks.go",
-		"return max(wall, mono)", "return mono", books, "^TestAnOwnerCountsByTheClockThatWentFurther$",
+		"return max(wall, mono)", "_ = wall\n\treturn mono", books, "^TestAnOwnerCountsByTheClockThatWentFurther$",
 	},
 	{
 		"the lesser clock", "internal/ledger/clocks.go",
@@ -101,7 +101,7 @@ var allMutants = []mutant{
 	},
 	{
 		"the lesser clock (ledger)", "internal/ledger/clocks.go",
-		"return min(wall, mono)", "return wall", books, "^TestWhoWaitsCountsByTheClockThatWentLess$",
+		"return min(wall, mono)", "_ = mono\n\treturn wall", books, "^TestWhoWaitsCountsByTheClockThatWentLess$",
 	},
 }
 
