@@ -25,18 +25,19 @@ const (
 
 // attr is an attribute of a block.
 type attr struct {
-	name     string
-	kind     kind
-	part     part
-	required bool
-	ref      string             // reference, references: the kind of block that is named
-	oneOf    []string           // text: the words it may be
-	notYet   []string           // text: words that are known, and refused as not yet supported
-	check    func(string) error // text: each text of it; texts: likewise; table: each key
-	fields   []attr             // object: what it holds
-	later    bool
-	such     string // what a value looks like, for hints
-	doc      string // one line, for the docs; what holds without it stands in brackets
+	name      string
+	kind      kind
+	part      part
+	required  bool
+	ref       string             // reference, references: the kind of block that is named
+	oneOf     []string           // text: the words it may be
+	notYet    []string           // text: words that are known, and refused as not yet supported
+	check     func(string) error // text: each text of it; texts: likewise; table: each key
+	fields    []attr             // object: what it holds
+	later     bool
+	elsewhere bool   // evaluated with the variables
+	such      string // what a value looks like, for hints
+	doc       string // one line, for the docs; what holds without it stands in brackets
 }
 
 // kind says what the value of an attribute must be.
@@ -57,7 +58,7 @@ const (
 	condition       // an expression over the facts of an answer, never evaluated here
 	object          // a map with fields of its own
 	typeName        // string, number, bool, list(…) or map(…)
-	anything        // evaluated elsewhere: a variable's default, a local
+	anything        // whatever it is: a variable's default, a local
 )
 
 func (a attr) expected() string {
@@ -81,15 +82,15 @@ var root = &blockType{blocks: []*blockType{
 	{
 		name: "variable", label: identifier, doc: "what is given from outside, by --var NAME=VALUE or BARGE_VAR_NAME",
 		attrs: []attr{
-			{name: "type", kind: typeName, doc: "string, number, bool, or list(…) or map(…) of one of them (string)"},
-			{name: "default", kind: anything, doc: "its value when none is given"},
+			{name: "type", kind: typeName, elsewhere: true, doc: "string, number, bool, or list(…) or map(…) of one of them (string)"},
+			{name: "default", kind: anything, elsewhere: true, doc: "its value when none is given"},
 			{name: "description", kind: text, doc: "for people"},
 		},
 		blocks: []*blockType{{
 			name: "validation", several: true, doc: "what its value must be like",
 			attrs: []attr{
-				{name: "condition", kind: anything, required: true, such: `var.NAME != ""`, doc: "what must be true of it"},
-				{name: "error_message", kind: anything, required: true, such: `"it must …"`, doc: "what is said when it is not"},
+				{name: "condition", kind: boolean, elsewhere: true, required: true, such: `var.NAME != ""`, doc: "what must be true of it"},
+				{name: "error_message", kind: text, elsewhere: true, required: true, such: `"it must …"`, doc: "what is said when it is not"},
 			},
 		}},
 	},
@@ -105,7 +106,7 @@ var root = &blockType{blocks: []*blockType{
 	{
 		name: "registry", label: identifier, doc: "where model versions live",
 		attrs: []attr{
-			{name: "kind", kind: text, required: true, oneOf: []string{"workspace"}, notYet: []string{"unity_catalog", "mlflow"}, doc: "workspace"},
+			{name: "kind", kind: text, required: true, oneOf: []string{"workspace"}, notYet: []string{"unity_catalog", "mlflow"}, doc: "what keeps it: a workspace"},
 			{name: "workspace", kind: reference, ref: "workspace", part: where, required: true, doc: "the workspace whose registry it is"},
 		},
 		blocks: []*blockType{{
@@ -132,7 +133,7 @@ var artifactBlock = &blockType{
 				{name: "from", kind: text, required: true, check: repositoryPath, such: `"notebooks"`, doc: "the folder they stand in"},
 				{name: "include", kind: texts, check: pattern, doc: "patterns of what ships (every file that can be a notebook)"},
 				{name: "exclude", kind: texts, check: pattern, doc: "patterns of what does not"},
-				{name: "external", kind: texts, check: pattern, doc: "patterns of what notebooks run or import from outside the artifact, \"/Shared/lib/*\""},
+				{name: "external", kind: texts, check: pattern, doc: "patterns of what notebooks run or import that stands in the workspace already"},
 			},
 		},
 		{
@@ -181,7 +182,7 @@ var authBlock = &blockType{
 		{name: "client_id", kind: text, part: where, doc: "the application or the identity"},
 		{name: "token_file", kind: text, part: where, doc: "the file with the federated token"},
 		{name: "client_secret", kind: secret, part: where, doc: "the application's secret"},
-		{name: "token", kind: secret, part: where, doc: "a token to sign in with; of azure-pipelines: the pipeline's own (env:SYSTEM_ACCESSTOKEN)"},
+		{name: "token", kind: secret, part: where, doc: "a token to sign in with; for azure-pipelines the pipeline's own, found in SYSTEM_ACCESSTOKEN where it is not written"},
 	},
 }
 

@@ -19,7 +19,7 @@ func (l *loader) evaluate(n *node) {
 	}
 	for _, a := range n.kind.attrs {
 		written := n.attrs[a.name]
-		if written == nil || a.kind == anything || a.kind == typeName {
+		if written == nil || a.elsewhere {
 			continue
 		}
 		if v, ok := l.attribute(n, a, written.Expr); ok {
