@@ -446,7 +446,7 @@ func TestRefusedSources(t *testing.T) {
 		{"case of a folder", func(y *yard) { y.write(map[string]string{"notebooks/Shared/x.py": "1\n"}) }, "the folders Shared and shared differ in case alone"},
 		{"notebook and folder", func(y *yard) { y.write(map[string]string{"notebooks/shared.py": notebook("1")}) }, "shared.py: on Databricks the notebook and the folder shared would be one name"},
 		{"not UTF-8", func(y *yard) { y.write(map[string]string{"notebooks/latin.py": notebook("'\xe4'")}) }, "notebooks/latin.py: it is not UTF-8"},
-		{"no target", func(y *yard) { y.write(map[string]string{"notebooks/x.py": notebook("# MAGIC %run ./shared/pre")}) }, "x.py: %run ./shared/pre finds no notebook shared/pre in the artifact: did you mean shared/prep?"},
+		{"no target", func(y *yard) { y.write(map[string]string{"notebooks/x.py": notebook("# MAGIC %run ./shared/pre")}) }, "notebooks/x.py:2: %run ./shared/pre finds no notebook shared/pre in the artifact: did you mean shared/prep?"},
 		{"several", func(y *yard) {
 			y.write(map[string]string{"notebooks/l1.py": "'\xe4'", "notebooks/l2.py": "'\xe4'"})
 		}, "2 files of the commit cannot ship:\n  notebooks/l1.py: it is not UTF-8: convert it (iconv -t utf-8), or exclude it\n  notebooks/l2.py:"},

@@ -129,20 +129,39 @@ type Cell struct {
 
 // Cells takes a notebook apart. A plain file is one cell.
 func Cells(c Content) ([]Cell, error) {
+	placed, err := placedCells(c)
+	var cells []Cell
+	for _, p := range placed {
+		cells = append(cells, p.Cell)
+	}
+	return cells, err
+}
+
+// placedCell is a cell, and where it stands.
+type placedCell struct {
+	Cell
+	number int // from 1
+	line   int // of its source in the file, from 1; 0 in Jupyter's format
+}
+
+func placedCells(c Content) ([]placedCell, error) {
 	if c.Kind != Notebook {
-		return []Cell{{Source: string(c.Body)}}, nil
+		return []placedCell{{Cell{Source: string(c.Body)}, 1, 1}}, nil
 	}
 	if c.Jupyter() {
 		return jupyterCells(c.Body)
 	}
 	mark := comments[strings.ToLower(path.Ext(c.Path))].mark
 	_, rest, _ := strings.Cut(strings.ReplaceAll(string(c.Body), "\r\n", "\n"), "\n")
-	var cells []Cell
+	var cells []placedCell
 	var lines []string
+	at := 2 // the line that the cell begins at, after the file's first
 	end := func() {
-		if cell := sourceCell(mark, lines); cell != (Cell{}) {
-			cells = append(cells, cell)
+		cell, skipped := sourceCell(mark, lines)
+		if cell != (Cell{}) {
+			cells = append(cells, placedCell{cell, len(cells) + 1, at + skipped})
 		}
+		at += len(lines) + 1
 		lines = nil
 	}
 	for line := range strings.SplitSeq(rest, "\n") {
@@ -156,10 +175,10 @@ func Cells(c Content) ([]Cell, error) {
 	return cells, nil
 }
 
-func sourceCell(mark string, lines []string) Cell {
-	var c Cell
+// sourceCell reads a cell, and says how many lines stand before its source.
+func sourceCell(mark string, lines []string) (c Cell, skipped int) {
 	var text []string
-	for _, line := range lines {
+	for i, line := range lines {
 		if t, ok := strings.CutPrefix(line, mark+title); ok && len(text) == 0 && c.Title == "" {
 			if _, named, ok := strings.Cut(t, ","); ok { // "1,Title" shows it, "0,Title" hides it
 				c.Title = strings.TrimSpace(named)
@@ -170,12 +189,15 @@ func sourceCell(mark string, lines []string) Cell {
 			line = strings.TrimPrefix(m, " ")
 		}
 		if len(text) > 0 || strings.TrimSpace(line) != "" {
+			if len(text) == 0 {
+				skipped = i
+			}
 			text = append(text, line)
 		}
 	}
 	c.Source = strings.TrimRight(strings.Join(text, "\n"), " \t\n")
 	c.Magic = magicOf(c.Source)
-	return c
+	return c, skipped
 }
 
 func magicOf(source string) string {
@@ -188,7 +210,7 @@ func magicOf(source string) string {
 	return word
 }
 
-func jupyterCells(body []byte) ([]Cell, error) {
+func jupyterCells(body []byte) ([]placedCell, error) {
 	var doc struct {
 		Cells []struct {
 			Type   string          `json:"cell_type"`
@@ -198,7 +220,7 @@ func jupyterCells(body []byte) ([]Cell, error) {
 	if err := json.Unmarshal(body, &doc); err != nil {
 		return nil, fmt.Errorf("it is no Jupyter notebook: %w", err)
 	}
-	var cells []Cell
+	var cells []placedCell
 	for i, cell := range doc.Cells {
 		var lines []string
 		var text string
@@ -211,7 +233,7 @@ func jupyterCells(body []byte) ([]Cell, error) {
 		if cell.Type != "code" {
 			c.Magic = "md"
 		}
-		cells = append(cells, c)
+		cells = append(cells, placedCell{c, i + 1, 0})
 	}
 	return cells, nil
 }

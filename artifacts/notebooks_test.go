@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,7 +171,7 @@ x = 1
 	}
 }
 
-func graphOf(t *testing.T, files map[string]string) (Graph, []error) {
+func graphOf(t *testing.T, files map[string]string, external ...string) (Graph, []error) {
 	t.Helper()
 	refs := map[string][]reference{}
 	var all []File
@@ -184,7 +185,8 @@ func graphOf(t *testing.T, files map[string]string) (Graph, []error) {
 		}
 		all = append(all, c.File)
 	}
-	return graph(all, refs)
+	slices.SortFunc(all, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return graph(all, refs, external)
 }
 
 func TestReaches(t *testing.T) {
@@ -192,6 +194,7 @@ func TestReaches(t *testing.T) {
 		"train.py": notebook("# MAGIC %run ./shared/prep\n\n# COMMAND ----------\n\n" +
 			"import helpers, os\nfrom shared import tools\n# dbutils.notebook.run('./nowhere', 60)\n" +
 			"out = dbutils.notebook.run(\n  './child', 60, {'a': 'b'})\ndbutils.notebook.run(name, 60)\ndbutils.notebook.run('/Shared/theirs', 60)"),
+		"texts.py":           notebook("\"\"\"\nfrom .nowhere import x\n\"\"\"\nurl = '''\ndbutils.notebook.run('./nowhere')'''\ntry:\n    from .nowhere import y\nexcept ImportError:\n    pass\nmark = \"'\"  # it's\nfrom shared import (\n    gone,  # a name of the package\n    tools,\n)"),
 		"shared/prep.py":     notebook(`# MAGIC %run "../deep/a b"`),
 		"deep/a b.sql":       "-- Databricks notebook source\n-- MAGIC %run ../train\n",
 		"child.ipynb":        `{"nbformat": 4, "cells": [{"cell_type": "code", "source": ["%run ./shared/prep"]}]}`,
@@ -200,7 +203,7 @@ func TestReaches(t *testing.T) {
 		"shared/tools.py":    "import json\n",
 		"shared/__init__.py": "import shared\n",
 		"alone.py":           notebook("# MAGIC %md\n# MAGIC dbutils.notebook.run('./nowhere')"),
-	})
+	}, "/Shared/*")
 	if len(problems) > 0 {
 		t.Fatalf("problems: %v", problems)
 	}
@@ -210,6 +213,7 @@ func TestReaches(t *testing.T) {
 		"train.py":    all,
 		"shared/prep": all,
 		"./alone":     {"alone.py"},
+		"texts":       {"shared/__init__.py", "shared/tools.py", "texts.py"},
 		"nowhere":     nil,
 	} {
 		if diff := cmp.Diff(want, g.Reaches(start)); diff != "" {
@@ -220,16 +224,67 @@ func TestReaches(t *testing.T) {
 
 func TestMissingTargets(t *testing.T) {
 	for code, want := range map[string]string{
-		"# MAGIC %run ./prepp":                   "a.py: %run ./prepp finds no notebook prepp in the artifact: did you mean prep?",
-		"# MAGIC %run ./prep.py":                 "a.py: %run ./prep.py names the file: on Databricks a notebook has no extension: write ./prep",
-		"# MAGIC %run /Shared/prep":              "a.py: %run /Shared/prep leaves the artifact",
-		"# MAGIC %run ../prep":                   "finds no notebook ../prep",
-		"dbutils.notebook.run(\"nowhere\", 60)":  "dbutils.notebook.run nowhere finds no notebook nowhere",
-		"dbutils.notebook.run(path='x/prep', 1)": "finds no notebook x/prep",
+		"# MAGIC %run ./prepp": "a.py:2: %run ./prepp finds no notebook prepp in the artifact: did you mean prep?",
+		"x = 1\n\n# COMMAND ----------\n\n\n# MAGIC %run ./prep.py":                 "a.py:7: %run ./prep.py names the file: on Databricks a notebook has no extension: write ./prep",
+		"# MAGIC %run /Shared/prep":                                                 "a.py:2: %run /Shared/prep leaves the artifact",
+		"# MAGIC %run ../prep":                                                      "a.py:2: %run ../prep finds no notebook ../prep",
+		"# DBTITLE 1,Run\n\ndbutils.notebook.run(\"nowhere\", 60)":                  "a.py:4: dbutils.notebook.run nowhere finds no notebook nowhere",
+		"dbutils.notebook.run(path='x/prep', 1)":                                    "a.py:2: dbutils.notebook.run x/prep finds no notebook x/prep",
+		"x\n\n# COMMAND ----------\n'''\n'''\ndbutils.notebook.run('/Shared/prep')": "a.py:7: dbutils.notebook.run /Shared/prep leaves the artifact",
+		"from .prepped import x":                                                    "a.py:2: import of .prepped finds no module prepped.py in the artifact: did you mean preppe.py?",
+		"def f():\n    from .lib.b import (\n        c,\n    )":                     "a.py:3: import of .lib.b finds no module lib/b.py in the artifact",
 	} {
-		_, problems := graphOf(t, map[string]string{"a.py": notebook(code), "prep.py": notebook("1")})
-		if len(problems) != 1 || !strings.Contains(problems[0].Error(), want) {
+		files := map[string]string{"a.py": notebook(code), "prep.py": notebook("1"), "preppe.py": "x = 1\n", "lib/a.py": "1\n"}
+		_, problems := graphOf(t, files)
+		if len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), want) {
 			t.Errorf("%s: %v, want %q", code, problems, want)
 		}
+		if _, problems := graphOf(t, files, "**", "../*", "/**"); len(problems) != 0 {
+			t.Errorf("%s, declared external: %v", code, problems)
+		}
+		if _, problems := graphOf(t, files, "/Shared/other", "prep/*"); len(problems) != 1 {
+			t.Errorf("%s, another declared external: %v", code, problems)
+		}
 	}
+	_, problems := graphOf(t, map[string]string{
+		"a.ipynb": `{"nbformat": 4, "cells": [{"cell_type": "markdown", "source": "%run ./no"}, {"cell_type": "code", "source": ["%run ./prepp"]}]}`,
+	})
+	if want := "a.ipynb, cell 2: %run ./prepp finds no notebook prepp"; len(problems) != 1 || !strings.Contains(problems[0].Error(), want) {
+		t.Errorf("%v, want %q", problems, want)
+	}
+}
+
+// TestPackages: what a package's folder has need be no module of its own.
+func TestPackages(t *testing.T) {
+	g, problems := graphOf(t, map[string]string{
+		"pkg/a.py": "from . import b, VERSION\nfrom .deep import c\nfrom ..top import x\nfrom .. import pkg\n",
+		"pkg/b.py": "1\n", "pkg/__init__.py": "VERSION = 1\n", "pkg/deep/c.py": "1\n", "top.py": "x = 1\n",
+	})
+	if len(problems) > 0 {
+		t.Errorf("problems: %v", problems)
+	}
+	want := []string{"pkg/__init__.py", "pkg/a.py", "pkg/b.py", "pkg/deep/c.py", "top.py"}
+	if diff := cmp.Diff(want, g.Reaches("pkg/a.py")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func FuzzReferences(f *testing.F) {
+	f.Add("import a\nfrom . import (b,\n c)\ndbutils.notebook.run('./x')\n", false)
+	f.Add(`{"nbformat": 4, "cells": [{"cell_type": "code", "source": "%run ./x"}]}`, true)
+	f.Add("'''\n\\", false)
+	f.Fuzz(func(t *testing.T, body string, jupyter bool) {
+		c := Content{File: File{Path: "dir/a.py", Kind: Notebook, Language: "python"}, Body: []byte(body)}
+		if jupyter {
+			c.Path = "dir/a.ipynb"
+		}
+		refs, err := references(c)
+		if err != nil {
+			return
+		}
+		if n := strings.Count(withoutTexts(body), "\n"); n != strings.Count(body, "\n") {
+			t.Errorf("%d lines of %d are left", n, strings.Count(body, "\n"))
+		}
+		graph([]File{c.File}, map[string][]reference{c.Path: refs}, []string{"**"})
+	})
 }

@@ -40,6 +40,10 @@ func Pack(ctx context.Context, c *Commit, a *environments.Artifact) (*Sources, e
 	if a == nil {
 		return nil, errors.New("barge.hcl has no artifact block: a deploy project takes its releases from the store by name")
 	}
+	folder, err := c.place(a.Notebooks.From)
+	if err != nil {
+		return nil, fmt.Errorf("notebooks.from: %w", err)
+	}
 	notebooks, err := c.matching(ctx, "notebooks.from", a.Notebooks.From, a.Notebooks.Includes(), a.Notebooks.Exclude)
 	if err != nil {
 		return nil, err
@@ -57,7 +61,13 @@ func Pack(ctx context.Context, c *Commit, a *environments.Artifact) (*Sources, e
 	if err != nil {
 		return nil, err
 	}
-	calls, problems := graph(s.NotebookFiles, refs)
+	calls, problems := graph(s.NotebookFiles, refs, a.Notebooks.External)
+	for _, p := range problems {
+		var r *referenceError
+		if errors.As(p, &r) {
+			r.path = path.Join(folder, r.path)
+		}
+	}
 	s.Calls = calls
 	if err := listProblems(append(collisions(s.NotebookFiles), problems...)); err != nil {
 		return nil, errors.Join(err, s.Close())

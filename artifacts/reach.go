@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
 )
 
 // Graph says which files of the notebooks' folder each one brings in: notebooks that it runs (%run, and
@@ -35,99 +36,9 @@ func (g Graph) Reaches(paths ...string) []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// reference is what one file asks for, as it is written.
-type reference struct {
-	how  string // "%run", "dbutils.notebook.run", "import"
-	path string
-}
-
-var (
-	notebookRun = regexp.MustCompile(`dbutils\s*\.\s*notebook\s*\.\s*run\s*\(\s*(?:path\s*=\s*)?(?:"([^"\n]+)"|'([^'\n]+)')`)
-	importLine  = regexp.MustCompile(`^\s*(?:import\s+(.+)|from\s+(\.*[\w.]*)\s+import\s+(.+))$`)
-)
-
-// references finds what a file brings in. Text cells and comments bring in nothing.
-func references(c Content) ([]reference, error) {
-	if c.Kind != Notebook && !strings.HasSuffix(c.Path, ".py") {
-		return nil, nil
-	}
-	cells, err := Cells(c)
-	if err != nil {
-		return nil, err
-	}
-	var refs []reference
-	for _, cell := range cells {
-		switch cell.Magic {
-		case "run":
-			first, _, _ := strings.Cut(cell.Source, "\n")
-			if target := runTarget(first); target != "" {
-				refs = append(refs, reference{"%run", target})
-			}
-		case "", "python", "scala", "r":
-			refs = append(refs, codeReferences(cell.Source, c.Language)...)
-		}
-	}
-	return refs, nil
-}
-
-// runTarget is the notebook that a %run line names: bare, or in quotes, then maybe arguments.
-func runTarget(line string) string {
-	line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "%run"))
-	if line != "" && strings.ContainsRune(`"'`, rune(line[0])) {
-		target, _, _ := strings.Cut(line[1:], line[:1])
-		return target
-	}
-	target, _, _ := strings.Cut(strings.ReplaceAll(line, "\t", " "), " ")
-	return target
-}
-
-func codeReferences(source, language string) []reference {
-	var code []string
-	for line := range strings.SplitSeq(source, "\n") {
-		if t := strings.TrimSpace(line); !strings.HasPrefix(t, "#") && !strings.HasPrefix(t, "//") {
-			code = append(code, line)
-		}
-	}
-	var refs []reference
-	for _, m := range notebookRun.FindAllStringSubmatch(strings.Join(code, "\n"), -1) {
-		refs = append(refs, reference{"dbutils.notebook.run", m[1] + m[2]})
-	}
-	if language != "python" && language != "" {
-		return refs
-	}
-	for _, line := range code {
-		refs = append(refs, imports(line)...)
-	}
-	return refs
-}
-
-// imports are the modules that a line of Python imports; names imported from a package may be modules themselves.
-func imports(line string) []reference {
-	line, _, _ = strings.Cut(line, "#")
-	m := importLine.FindStringSubmatch(strings.TrimRight(line, " \t\r"))
-	if m == nil {
-		return nil
-	}
-	var refs []reference
-	list := func(prefix, names string) {
-		for name := range strings.SplitSeq(strings.Trim(names, "( )"), ",") {
-			if fields := strings.Fields(name); len(fields) > 0 {
-				refs = append(refs, reference{"import", prefix + fields[0]})
-			}
-		}
-	}
-	if m[1] != "" {
-		list("", m[1])
-		return refs
-	}
-	refs = append(refs, reference{"import", m[2]})
-	list(strings.TrimSuffix(m[2], ".")+".", m[3])
-	return refs
-}
-
-// graph resolves references among files. A notebook that is run and is not there is a problem; an import that is not
-// there is a library.
-func graph(files []File, refs map[string][]reference) (Graph, []error) {
+// graph resolves references among files. What is asked for and is not there is a problem, unless it is declared
+// external; a module that is not there is a library, if its import does not begin with a dot.
+func graph(files []File, refs map[string][]reference, external []string) (Graph, []error) {
 	g := Graph{brings: map[string][]string{}, objects: map[string]string{}}
 	plain := map[string]bool{}
 	for _, f := range files {
@@ -141,16 +52,11 @@ func graph(files []File, refs map[string][]reference) (Graph, []error) {
 	for _, f := range files {
 		var to []string
 		for _, r := range refs[f.Path] {
-			if r.how == "import" {
-				to = append(to, modules(f.Path, r.path, plain)...)
-				continue
+			found, err := g.resolve(f.Path, r, plain)
+			if err != nil && !r.declared(f.Path, external) {
+				problems = append(problems, &referenceError{f.Path, r.at, err})
 			}
-			target, err := notebookTarget(f.Path, r, g.objects)
-			if err != nil {
-				problems = append(problems, fmt.Errorf("%s: %w", f.Path, err))
-			} else if target != "" {
-				to = append(to, target)
-			}
+			to = append(to, found...)
 		}
 		slices.Sort(to)
 		g.brings[f.Path] = slices.Compact(to)
@@ -158,32 +64,91 @@ func graph(files []File, refs map[string][]reference) (Graph, []error) {
 	return g, problems
 }
 
-func notebookTarget(from string, r reference, objects map[string]string) (string, error) {
-	if strings.HasPrefix(r.path, "/") {
-		if r.how == "%run" {
-			return "", fmt.Errorf("%%run %s leaves the artifact, so that what runs could change behind its back: bring that notebook into the project and name it by a relative path", r.path)
+// referenceError says where a file asks for something that is not there.
+type referenceError struct {
+	path, at string
+	err      error
+}
+
+func (e *referenceError) Error() string { return e.path + e.at + ": " + e.err.Error() }
+func (e *referenceError) Unwrap() error { return e.err }
+
+// declared says whether a pattern of notebooks.external means what is asked for: an absolute path, or one in the
+// notebooks' folder.
+func (r reference) declared(from string, external []string) bool {
+	at := r.path
+	switch {
+	case r.how == "import":
+		dir, module := packageOf(from, r.path)
+		at = path.Join(dir, strings.ReplaceAll(module, ".", "/"))
+	case !strings.HasPrefix(at, "/"):
+		at = path.Join(path.Dir(from), at)
+	}
+	return slices.ContainsFunc(external, func(pattern string) bool { return doublestar.MatchUnvalidated(pattern, at) })
+}
+
+// resolve gives the files that a reference means.
+func (g Graph) resolve(from string, r reference, plain map[string]bool) ([]string, error) {
+	if r.how != "import" {
+		target, err := g.notebook(from, r)
+		if err != nil {
+			return nil, err
 		}
-		return "", nil // a job of somebody else's, started and not included
+		return []string{target}, nil
+	}
+	found := modules(from, r.path, plain)
+	if len(found) > 0 || r.maybe || !strings.HasPrefix(r.path, ".") {
+		return found, nil
+	}
+	dir, module := packageOf(from, r.path)
+	at := path.Join(dir, strings.ReplaceAll(module, ".", "/"))
+	if isPackage(at, plain) {
+		return nil, nil
+	}
+	return nil, fmt.Errorf("import of %s finds no module %s.py in the artifact%s: add it, widen notebooks.include, or declare it in notebooks.external",
+		r.path, at, didYouMean(at+".py", slices.Sorted(maps.Keys(plain))))
+}
+
+// isPackage says whether a folder of the artifact has modules: that it has no __init__.py matters not.
+func isPackage(dir string, plain map[string]bool) bool {
+	for p := range plain {
+		if dir == "." || strings.HasPrefix(p, dir+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func (g Graph) notebook(from string, r reference) (string, error) {
+	if strings.HasPrefix(r.path, "/") {
+		return "", fmt.Errorf("%s %s leaves the artifact, so that what runs could change behind its back: bring that notebook into the project and name it by a relative path, or declare it in notebooks.external",
+			r.how, r.path)
 	}
 	at := path.Join(path.Dir(from), r.path)
-	if p, ok := objects[at]; ok {
+	if p, ok := g.objects[at]; ok {
 		return p, nil
 	}
 	bare := strings.TrimSuffix(at, path.Ext(at))
-	if p, ok := objects[bare]; ok && p == at {
+	if p, ok := g.objects[bare]; ok && p == at {
 		return "", fmt.Errorf("%s %s names the file: on Databricks a notebook has no extension: write %s", r.how, r.path, strings.TrimSuffix(r.path, path.Ext(r.path)))
 	}
-	return "", fmt.Errorf("%s %s finds no notebook %s in the artifact%s: add it, or widen notebooks.include", r.how, r.path, at,
-		didYouMean(at, slices.Collect(maps.Keys(objects))))
+	return "", fmt.Errorf("%s %s finds no notebook %s in the artifact%s: add it, widen notebooks.include, or declare it in notebooks.external",
+		r.how, r.path, at, didYouMean(at, slices.Sorted(maps.Keys(g.objects))))
+}
+
+// packageOf is the folder in which an import with dots before it looks, and what it looks for there.
+func packageOf(from, module string) (dir, rest string) {
+	rest = strings.TrimLeft(module, ".")
+	return path.Join(path.Dir(from), strings.Repeat("../", len(module)-len(rest)-1)), rest
 }
 
 // modules are the files that an import means: a module or a package's __init__.py, looked for beside the importer and
 // at the root of the notebooks' folder.
 func modules(from, module string, plain map[string]bool) []string {
 	dirs := []string{path.Dir(from), "."}
-	if dots := len(module) - len(strings.TrimLeft(module, ".")); dots > 0 {
-		dirs = []string{path.Join(path.Dir(from), strings.Repeat("../", dots-1))}
-		module = module[dots:]
+	if strings.HasPrefix(module, ".") {
+		dir, rest := packageOf(from, module)
+		dirs, module = []string{dir}, rest
 	}
 	var found []string
 	for _, dir := range dirs {
@@ -211,7 +176,7 @@ func (a *Artifact) Graph(ctx context.Context) (Graph, error) {
 			return Graph{}, fmt.Errorf("%s: %w", c.Path, err)
 		}
 	}
-	g, _ := graph(a.Manifest.Notebooks, refs)
+	g, _ := graph(a.Manifest.Notebooks, refs, nil) // what is external was said when it was built
 	return g, nil
 }
 
