@@ -135,18 +135,15 @@ func checkForms(expr hclsyntax.Expression) (found *problem) {
 func checkFunction(call *hclsyntax.FunctionCallExpr) *problem {
 	var names []string
 	for _, f := range pure {
-		if !f.convenience {
+		if f.barred == "" {
 			names = append(names, f.name)
 		}
 	}
 	if slices.Contains(names, call.Name) {
 		return nil
 	}
-	if slices.ContainsFunc(pure, func(f pureFunction) bool { return f.name == call.Name }) {
-		return &problem{
-			at: call.NameRange, summary: fmt.Sprintf("%s() is not allowed in a condition", call.Name),
-			hint: "text is never a number there: let the notebook answer a number",
-		}
+	if f := find(pure, func(f *pureFunction) string { return f.name }, call.Name); f != nil {
+		return &problem{at: call.NameRange, summary: fmt.Sprintf("%s() is not allowed in a condition", call.Name), hint: f.barred}
 	}
 	if call.Name == "env" || call.Name == "secret" || call.Name == "file" {
 		return &problem{

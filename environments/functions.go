@@ -27,7 +27,7 @@ func Functions() []Function {
 		{"file", "the text of a file of the repository, by its path from the folder of barge.hcl", `file("conf/cluster-policy.txt")`, "", false},
 	}
 	for _, f := range pure {
-		all = append(all, Function{f.name, f.doc, f.example, f.result, !f.convenience})
+		all = append(all, Function{f.name, f.doc, f.example, f.result, f.barred == ""})
 	}
 	return all
 }
@@ -37,54 +37,56 @@ type pureFunction struct {
 	impl            function.Function
 	doc             string
 	example, result string
-	convenience     bool // turns text into something else: not for conditions, where text is never a number
+	barred          string // why it is not for conditions; empty: it is
 }
+
+const textOnly = "text is never a number there: let the notebook answer a number"
 
 // pure are the functions whose result depends on their arguments alone.
 var pure = []pureFunction{
-	{"abs", stdlib.AbsoluteFunc, "the number without its sign", `abs(-2)`, `2`, false},
-	{"ceil", stdlib.CeilFunc, "the next whole number not below", `ceil(1.2)`, `2`, false},
-	{"floor", stdlib.FloorFunc, "the next whole number not above", `floor(1.8)`, `1`, false},
-	{"min", stdlib.MinFunc, "the least of the numbers", `min(3, 1, 2)`, `1`, false},
-	{"max", stdlib.MaxFunc, "the greatest of the numbers", `max(3, 1, 2)`, `3`, false},
+	{"abs", stdlib.AbsoluteFunc, "the number without its sign", `abs(-2)`, `2`, ""},
+	{"ceil", stdlib.CeilFunc, "the next whole number not below", `ceil(1.2)`, `2`, ""},
+	{"floor", stdlib.FloorFunc, "the next whole number not above", `floor(1.8)`, `1`, ""},
+	{"min", stdlib.MinFunc, "the least of the numbers", `min(3, 1, 2)`, `1`, ""},
+	{"max", stdlib.MaxFunc, "the greatest of the numbers", `max(3, 1, 2)`, `3`, ""},
 
-	{"lower", stdlib.LowerFunc, "the text in lower case", `lower("Prod")`, `"prod"`, false},
-	{"upper", stdlib.UpperFunc, "the text in upper case", `upper("Prod")`, `"PROD"`, false},
-	{"trimspace", stdlib.TrimSpaceFunc, "the text without space at its ends", `trimspace(" a ")`, `"a"`, false},
-	{"trimprefix", stdlib.TrimPrefixFunc, "the text without what it begins with", `trimprefix("v1.4.0", "v")`, `"1.4.0"`, false},
-	{"trimsuffix", stdlib.TrimSuffixFunc, "the text without what it ends with", `trimsuffix("score.py", ".py")`, `"score"`, false},
-	{"startswith", startsWithFunction, "whether the text begins with another", `startswith("/Barge/p", "/Barge/")`, `true`, false},
-	{"endswith", endsWithFunction, "whether the text ends with another", `endswith("score.py", ".py")`, `true`, false},
-	{"matches", matchesFunction, "whether an RE2 expression matches somewhere in the text", `matches("^adb-[0-9]+", "adb-1.1")`, `true`, false},
-	{"replace", stdlib.ReplaceFunc, "the text with every occurrence of one text replaced by another", `replace("a-b-c", "-", "_")`, `"a_b_c"`, false},
-	{"substr", stdlib.SubstrFunc, "the part of a text from a position, of a length", `substr("release", 0, 3)`, `"rel"`, false},
-	{"format", stdlib.FormatFunc, "text by a pattern", `format("%s-%d", "m", 3)`, `"m-3"`, false},
-	{"join", stdlib.JoinFunc, "a list as one text", `join(", ", ["a", "b"])`, `"a, b"`, false},
-	{"split", stdlib.SplitFunc, "a text as a list", `split(",", "a,b")`, `["a", "b"]`, false},
+	{"lower", stdlib.LowerFunc, "the text in lower case", `lower("Prod")`, `"prod"`, ""},
+	{"upper", stdlib.UpperFunc, "the text in upper case", `upper("Prod")`, `"PROD"`, ""},
+	{"trimspace", stdlib.TrimSpaceFunc, "the text without space at its ends", `trimspace(" a ")`, `"a"`, ""},
+	{"trimprefix", stdlib.TrimPrefixFunc, "the text without what it begins with", `trimprefix("v1.4.0", "v")`, `"1.4.0"`, ""},
+	{"trimsuffix", stdlib.TrimSuffixFunc, "the text without what it ends with", `trimsuffix("score.py", ".py")`, `"score"`, ""},
+	{"startswith", startsWithFunction, "whether the text begins with another", `startswith("/Barge/p", "/Barge/")`, `true`, ""},
+	{"endswith", endsWithFunction, "whether the text ends with another", `endswith("score.py", ".py")`, `true`, ""},
+	{"matches", matchesFunction, "whether an RE2 expression matches somewhere in the text", `matches("^adb-[0-9]+", "adb-1.1")`, `true`, ""},
+	{"replace", stdlib.ReplaceFunc, "the text with every occurrence of one text replaced by another", `replace("a-b-c", "-", "_")`, `"a_b_c"`, ""},
+	{"substr", stdlib.SubstrFunc, "the part of a text from a position, of a length", `substr("release", 0, 3)`, `"rel"`, ""},
+	{"format", stdlib.FormatFunc, "text by a pattern", `format("%s-%d", "m", 3)`, `"m-3"`, ""},
+	{"join", stdlib.JoinFunc, "a list as one text", `join(", ", ["a", "b"])`, `"a, b"`, ""},
+	{"split", stdlib.SplitFunc, "a text as a list", `split(",", "a,b")`, `["a", "b"]`, ""},
 
-	{"length", stdlib.LengthFunc, "how many a list or map has", `length(["a", "b"])`, `2`, false},
-	{"contains", stdlib.ContainsFunc, "whether the list has the value", `contains(["a", "b"], "a")`, `true`, false},
-	{"concat", stdlib.ConcatFunc, "the lists one after another", `concat(["a"], ["b"])`, `["a", "b"]`, false},
-	{"flatten", stdlib.FlattenFunc, "lists of lists as one list", `flatten([["a"], ["b", "c"]])`, `["a", "b", "c"]`, false},
-	{"distinct", stdlib.DistinctFunc, "the list without repeated values", `distinct(["a", "b", "a"])`, `["a", "b"]`, false},
-	{"compact", stdlib.CompactFunc, "the list of text without the empty ones", `compact(["a", ""])`, `["a"]`, false},
-	{"sort", stdlib.SortFunc, "the list of text in order", `sort(["b", "a"])`, `["a", "b"]`, false},
-	{"reverse", stdlib.ReverseListFunc, "the list from its end", `reverse(["a", "b"])`, `["b", "a"]`, false},
-	{"keys", stdlib.KeysFunc, "the keys of the map, in order", `keys({ b = 1, a = 2 })`, `["a", "b"]`, false},
-	{"values", stdlib.ValuesFunc, "the values of the map, in the order of its keys", `values({ b = 1, a = 2 })`, `[2, 1]`, false},
-	{"lookup", stdlib.LookupFunc, "the value of a key of the map, or the default", `lookup({ a = "x" }, "b", "none")`, `"none"`, false},
-	{"merge", stdlib.MergeFunc, "the maps as one; of one key the last map's value stays", `merge({ a = 1 }, { a = 2 })`, `{ a = 2 }`, false},
-	{"coalesce", stdlib.CoalesceFunc, "the first value that is not null", `coalesce(null, "a")`, `"a"`, false},
+	{"length", stdlib.LengthFunc, "how many a list or map has", `length(["a", "b"])`, `2`, ""},
+	{"contains", stdlib.ContainsFunc, "whether the list has the value", `contains(["a", "b"], "a")`, `true`, ""},
+	{"concat", stdlib.ConcatFunc, "the lists one after another", `concat(["a"], ["b"])`, `["a", "b"]`, ""},
+	{"flatten", stdlib.FlattenFunc, "lists of lists as one list", `flatten([["a"], ["b", "c"]])`, `["a", "b", "c"]`, ""},
+	{"distinct", stdlib.DistinctFunc, "the list without repeated values", `distinct(["a", "b", "a"])`, `["a", "b"]`, ""},
+	{"compact", stdlib.CompactFunc, "the list of text without the empty ones", `compact(["a", ""])`, `["a"]`, ""},
+	{"sort", stdlib.SortFunc, "the list of text in order", `sort(["b", "a"])`, `["a", "b"]`, ""},
+	{"reverse", stdlib.ReverseListFunc, "the list from its end", `reverse(["a", "b"])`, `["b", "a"]`, ""},
+	{"keys", stdlib.KeysFunc, "the keys of the map, in order", `keys({ b = 1, a = 2 })`, `["a", "b"]`, ""},
+	{"values", stdlib.ValuesFunc, "the values of the map, in the order of its keys", `values({ b = 1, a = 2 })`, `[2, 1]`, ""},
+	{"lookup", stdlib.LookupFunc, "the value of a key of the map, or the default", `lookup({ a = "x" }, "b", "none")`, `"none"`, "a fact that is missing must not be made up: name it outright"},
+	{"merge", stdlib.MergeFunc, "the maps as one; of one key the last map's value stays", `merge({ a = 1 }, { a = 2 })`, `{ a = 2 }`, ""},
+	{"coalesce", stdlib.CoalesceFunc, "the first value that is not null", `coalesce(null, "a")`, `"a"`, ""},
 
-	{"tonumber", stdlib.MakeToFunc(cty.Number), "the number that a text writes", `tonumber("8")`, `8`, true},
-	{"jsondecode", stdlib.JSONDecodeFunc, "the value that a JSON text writes", `jsondecode("[1, 2]")`, `[1, 2]`, true},
+	{"tonumber", stdlib.MakeToFunc(cty.Number), "the number that a text writes", `tonumber("8")`, `8`, textOnly},
+	{"jsondecode", stdlib.JSONDecodeFunc, "the value that a JSON text writes", `jsondecode("[1, 2]")`, `[1, 2]`, textOnly},
 }
 
 // pureFunctions are those without a look at the world; of conditions, or all.
 func pureFunctions(conditions bool) map[string]function.Function {
 	all := make(map[string]function.Function, len(pure)+3)
 	for _, f := range pure {
-		if !conditions || !f.convenience {
+		if !conditions || f.barred == "" {
 			all[f.name] = f.impl
 		}
 	}

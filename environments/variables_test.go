@@ -121,7 +121,7 @@ func TestAnUnsetVariableIsHeldAgainstItsValidation(t *testing.T) {
 	for _, c := range []struct{ kind, condition, err string }{
 		{kind: "string", condition: `startswith(var.v, "a") && length(split(",", var.v)) > 1`},
 		{kind: "number", condition: `var.v > 5 ? true : false`},
-		{kind: "number", condition: `startswith(var.v, "a")`},
+		{kind: "number", condition: `startswith(var.v, "a")`, err: "barge.hcl:5: this must be text, not a number"},
 		{kind: "list(string)", condition: `length(var.v) > 0 && !contains(var.v, "x")`},
 		{kind: "string", condition: `var.v > 5`, err: "barge.hcl:5: this must be a number, not text"},
 		{kind: "bool", condition: `length(var.v) > 5`, err: `barge.hcl:5: length(): collection must be a list, a map or a tuple`},

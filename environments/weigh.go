@@ -26,14 +26,21 @@ func weigh(expr hclsyntax.Expression, ctx *hcl.EvalContext) (cty.Value, *problem
 		return weighConditional(e, ctx)
 	case *hclsyntax.UnaryOpExpr:
 		v, p := weigh(e.Val, ctx)
-		if p == nil && e.Op == hclsyntax.OpLogicalNot {
+		switch {
+		case p != nil:
+		case e.Op == hclsyntax.OpLogicalNot:
 			v, p = truth(e.Val, v)
+		case v.IsNull() || v.Type() != cty.Number && v.Type() != cty.DynamicPseudoType:
+			p = &problem{at: e.Val.Range(), summary: "this must be a number, not " + shape(v)}
 		}
 		if p != nil {
 			return cty.NilVal, p
 		}
 		return plain(&hclsyntax.UnaryOpExpr{Op: e.Op, Val: known(e.Val, v), SrcRange: e.SrcRange, SymbolRange: e.SymbolRange}, ctx)
 	case *hclsyntax.FunctionCallExpr:
+		if p := arguments(e, ctx); p != nil {
+			return cty.NilVal, p
+		}
 		return plain(expr, ctx, e.Args...)
 	case *hclsyntax.TupleConsExpr:
 		return plain(expr, ctx, e.Exprs...)
@@ -94,6 +101,9 @@ func weighBinary(e *hclsyntax.BinaryOpExpr, ctx *hcl.EvalContext) (cty.Value, *p
 	}
 	if p := operands(e, left, right); p != nil {
 		return cty.NilVal, p
+	}
+	if divides := e.Op == hclsyntax.OpDivide || e.Op == hclsyntax.OpModulo; divides && right.RawEquals(cty.Zero) {
+		return cty.NilVal, &problem{at: e.SrcRange, summary: "the result is not finite"} // HCL takes x % 0 for x
 	}
 	if compares(e.Op) {
 		left, right = round(left), round(right)
@@ -159,6 +169,53 @@ func round(v cty.Value) cty.Value {
 		return v
 	}
 	return cty.NumberVal(new(big.Float).SetPrec(precision).Set(v.AsBigFloat()))
+}
+
+// arguments keeps HCL from converting an argument, as operands does; contains compares, too.
+func arguments(call *hclsyntax.FunctionCallExpr, ctx *hcl.EvalContext) *problem {
+	f, known := ctx.Functions[call.Name]
+	if !known {
+		return nil
+	}
+	params := f.Params()
+	for i, arg := range call.Args {
+		want := cty.DynamicPseudoType
+		switch {
+		case i < len(params):
+			want = params[i].Type
+		case f.VarParam() != nil:
+			want = f.VarParam().Type
+		}
+		v, p := weigh(arg, ctx)
+		if p != nil {
+			return p
+		}
+		if expands := call.ExpandFinal && i == len(call.Args)-1; expands || !want.IsPrimitiveType() {
+			continue
+		}
+		if is := v.Type(); is != cty.DynamicPseudoType && !is.Equals(want) {
+			return &problem{at: arg.Range(), summary: "this must be " + typeNames[want] + ", not " + shape(v)}
+		}
+	}
+	if call.Name == "contains" && len(call.Args) == 2 {
+		return findable(call, ctx)
+	}
+	return nil
+}
+
+// findable wants what contains looks for to be of the type of what it looks through.
+func findable(call *hclsyntax.FunctionCallExpr, ctx *hcl.EvalContext) *problem {
+	list, _ := weigh(call.Args[0], ctx)
+	wanted, _ := weigh(call.Args[1], ctx)
+	if !list.IsKnown() || !list.CanIterateElements() || !wanted.Type().IsPrimitiveType() {
+		return nil
+	}
+	for _, item := range list.Elements() {
+		if is := item.Type(); is.IsPrimitiveType() && !is.Equals(wanted.Type()) {
+			return &problem{at: call.Range(), summary: shape(item) + " and " + shape(wanted) + " cannot be equal"}
+		}
+	}
+	return nil
 }
 
 // operands keeps HCL from converting an operand: text that looks like a number is none, and a number never equals a
