@@ -19,6 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/bargeml/barge/artifacts"
 	"github.com/bargeml/barge/internal/ledger"
 )
 
@@ -42,6 +43,8 @@ type simulation struct {
 	honest  bool // no fault any more
 	steps   int
 	alones  int
+	left    int // actors that are not done
+	store   *artifacts.Store
 	story   []string
 
 	over  chan struct{} // closed at the end: what still stands ends
@@ -212,6 +215,7 @@ func (s *simulation) send(c *simCall) {
 		s.counts["crashes"]++
 		s.note("%s dies at call %d, %s", p, p.calls, c.r)
 		if p.ended != nil {
+			s.after(5*time.Second, func() { s.followUp(p.host, command{verb: "resume", environment: p.environment, wait: 5 * time.Minute}) })
 			p.ended()
 		}
 	case f.status != 0 || f.broken:

@@ -29,13 +29,13 @@ type profile struct {
 }
 
 var profiles = []profile{
-	{name: "calm", bad: 0.1},
-	{name: "apart", bad: 0.1, fault: 0.03, late: 0.4, old: 0.01, crash: 0.15, stop: 0.15, hands: 0.8, refuse: 0.1, apart: true},
-	{name: "rough", bad: 0.1, fault: 0.06, late: 0.5, old: 0.02, crash: 0.25, stop: 0.2, outage: 0.1, clocks: 0.3, hands: 0.5, refuse: 0.1},
-	{name: "old", bad: 0.1, fault: 0.02, late: 0.4, old: 0.15, crash: 0.2, stop: 0.1, refuse: 0.1},
-	{name: "deadly", bad: 0.05, fault: 0.05, late: 0.8, crash: 0.6, stop: 0.1, clocks: 0.2},
-	{name: "standing", bad: 0.05, fault: 0.05, late: 0.8, stop: 0.7, outage: 0.3, clocks: 0.7},
-	{name: "beyond", bad: 0.05, fault: 0.06, late: 0.7, old: 0.01, crash: 0.2, stop: 0.3, hands: 0.3, beyond: true},
+	{name: "calm", bad: 0.2},
+	{name: "apart", bad: 0.2, fault: 0.03, late: 0.4, old: 0.01, crash: 0.15, stop: 0.15, hands: 0.8, refuse: 0.1, apart: true},
+	{name: "rough", bad: 0.2, fault: 0.06, late: 0.5, old: 0.02, crash: 0.25, stop: 0.2, outage: 0.1, clocks: 0.3, hands: 0.5, refuse: 0.1},
+	{name: "old", bad: 0.2, fault: 0.02, late: 0.4, old: 0.15, crash: 0.2, stop: 0.1, refuse: 0.1},
+	{name: "deadly", bad: 0.1, fault: 0.05, late: 0.8, crash: 0.6, stop: 0.1, clocks: 0.2},
+	{name: "standing", bad: 0.1, fault: 0.05, late: 0.8, stop: 0.7, outage: 0.3, clocks: 0.7},
+	{name: "beyond", bad: 0.1, fault: 0.06, late: 0.7, old: 0.01, crash: 0.2, stop: 0.3, hands: 0.3, beyond: true},
 }
 
 // trouble is what is to happen to a process; call numbers are counted from 1, 0 is never.
@@ -126,7 +126,8 @@ func (s *simulation) fate(c *simCall) fate {
 			late()
 		}
 		return f
-	case counts && p.due(p.trouble.outage), !c.r.read() && c.r.entry() > 0 && strings.Contains(string(c.r.body), `"type":"Begun"`) && s.one(s.profile.outage):
+	case counts && p.due(p.trouble.outage), !c.r.read() && c.r.entry() > 0 && p.outage.IsZero() &&
+		strings.Contains(string(c.r.body), `"type":"Begun"`) && s.one(s.profile.outage):
 		p.outage = time.Now().Add(s.between(20*time.Second, 100*time.Second))
 		s.counts["outages"]++
 	}

@@ -60,14 +60,14 @@ func choose(random *rand.Rand, p *simProject, environment string) command {
 }
 
 // run starts a command as a process of its own and reports to ended when it has ended or died.
-func (s *simulation) run(id int, c command, store *artifacts.Store, ended func()) {
-	p := &process{s: s, id: id, environment: c.environment, does: c, host: max(0, s.random.IntN(4)-2), began: time.Now(), firstHead: -1, ended: ended}
+func (s *simulation) run(id, host int, c command, ended func()) {
+	p := &process{s: s, id: id, environment: c.environment, does: c, host: host, began: time.Now(), firstHead: -1, ended: ended}
 	p.trouble = s.draws()
 	s.mu.Lock()
 	s.processes = append(s.processes, p)
 	s.mu.Unlock()
 	s.note("%s: %s %+v", p, c, p.trouble)
-	w := p.world(store)
+	w := p.world(s.store)
 	p.from = s.books[c.environment].state.Seq
 	go func() {
 		done, err := c.do(context.Background(), w)
@@ -104,18 +104,30 @@ func (c command) do(ctx context.Context, w *release.World) (any, error) {
 	return w.Status(ctx, c.environment)
 }
 
+// followUp gives a command for what has happened.
+func (s *simulation) followUp(host int, c command) {
+	if s.left == 0 {
+		return
+	}
+	s.left++
+	s.alones++
+	s.run(20_000+s.alones, host, c, func() { s.left-- })
+}
+
 // actor gives commands one after another.
-func (s *simulation) actor(id, commands int, environment string, store *artifacts.Store, left *int) {
+func (s *simulation) actor(id, commands int, environment string) {
 	random := rand.New(rand.NewPCG(s.seed, uint64(1000+id)))
 	var next func()
 	n := 0
 	next = func() {
 		if n == commands {
-			*left--
+			s.left--
 			return
 		}
 		n++
-		s.after(time.Duration(random.IntN(40_000))*time.Millisecond, func() { s.run(100*id+n, choose(random, s.project, environment), store, next) })
+		s.after(time.Duration(random.IntN(40_000))*time.Millisecond, func() {
+			s.run(100*id+n, max(0, s.random.IntN(4)-2), choose(random, s.project, environment), next)
+		})
 	}
 	next()
 }
@@ -165,6 +177,7 @@ func play(t *testing.T, seed uint64) *simulation {
 // scene is the plot of every seed: some releases go to test, several act at once, then all is quiet and what was left
 // open is brought to its end.
 func (s *simulation) scene(store *artifacts.Store) {
+	s.store = store
 	s.began, s.over, s.woken = time.Now(), make(chan struct{}), make(chan struct{}, 1)
 	defer func() {
 		close(s.over)
@@ -186,16 +199,16 @@ func (s *simulation) scene(store *artifacts.Store) {
 		}
 	}
 	s.honest = false
-	left := 2 + s.random.IntN(3)
+	s.left = 2 + s.random.IntN(3)
 	only := ""
 	if s.profile.apart || s.random.IntN(2) == 0 {
 		only = "prod"
 	}
-	s.hands(&left)
-	for id := range left {
-		s.actor(id, 2+s.random.IntN(4), only, store, &left)
+	s.hands()
+	for id := range s.left {
+		s.actor(id, 2+s.random.IntN(4), only)
 	}
-	s.until(func() bool { return left == 0 })
+	s.until(func() bool { return s.left == 0 })
 	s.honest = true
 	s.until(func() bool { return s.events.Len() == 0 })
 	s.atRest()
@@ -209,16 +222,20 @@ func (s *simulation) scene(store *artifacts.Store) {
 }
 
 // hands changes pointers by hand now and then, where nothing is in flight: what barge is to find and mend.
-func (s *simulation) hands(left *int) {
+func (s *simulation) hands() {
 	s.after(s.between(time.Minute, 5*time.Minute), func() {
 		b := s.books[[]string{"test", "prod", "prod"}[s.random.IntN(3)]]
-		if *left == 0 {
+		if s.left == 0 {
 			return
 		}
 		if b.state.Seq > 0 && s.still(b) && s.one(s.profile.hands) {
 			s.byHand(b)
+			c := command{verb: "promote", environment: b.environment, release: b.state.Champion.Release.Name}
+			if c.release != "" {
+				s.after(s.between(time.Second, 20*time.Second), func() { s.followUp(0, c) })
+			}
 		}
-		s.hands(left)
+		s.hands()
 	})
 }
 
