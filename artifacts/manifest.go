@@ -93,6 +93,15 @@ type ModelPin struct {
 	Excluded []string `json:"excluded,omitempty"` // files that the registry adds, left out of Files; sorted
 }
 
+// Number is what notebooks are told as the model's version: the registry's own, or of a model in git the first twelve
+// digits of its digest.
+func (m ModelPin) Number() string {
+	if m.InGit() {
+		return strings.TrimPrefix(m.Digest, digestPrefix)[:12]
+	}
+	return m.Version
+}
+
 // InGit says whether the model's bytes are part of the artifact itself.
 func (m ModelPin) InGit() bool { return m.Registry == "" }
 

@@ -63,8 +63,10 @@ func (p *place) deploy(ctx context.Context, c *candidate, folder *effects.Folder
 	if sent > 0 {
 		p.Note("deployed %d files to %s", sent, folder.Path)
 	}
-	if err := p.site.Grant(ctx, folder.Path, e.Deploy.Permissions); err != nil {
-		return err
+	for _, at := range folder.Paths() {
+		if err := p.site.Grant(ctx, at, e.Deploy.Permissions); err != nil {
+			return err
+		}
 	}
 	operators := map[string]string{}
 	for _, o := range e.Operators {
@@ -75,7 +77,7 @@ func (p *place) deploy(ctx context.Context, c *candidate, folder *effects.Folder
 	}
 	given := map[string]bool{}
 	for _, use := range e.Models {
-		if pin, ok := c.artifact.Manifest.Model(use.Label); ok && !given[pin.Registry] {
+		if pin, ok := c.artifact.Manifest.Model(use.Label); ok && !pin.InGit() && !given[pin.Registry] {
 			given[pin.Registry] = true
 			if err := p.site.Provision(ctx, pin.Registry); err != nil {
 				return err

@@ -103,10 +103,24 @@ func (p *place) plan(ctx context.Context, c *candidate, s ledger.State) (*prepar
 // render makes the release's folder for the environment, and what its notebooks are told.
 func (p *place) render(ctx context.Context, c *candidate, e *environments.Environment) (*effects.Folder, gates.Task, error) {
 	task := gates.Task{Release: c.Name, Environment: p.name, Models: map[string]gates.Model{}}
+	var own []effects.GitModel
 	for _, use := range e.Models {
 		pin, ok := c.artifact.Manifest.Model(use.Label)
 		if !ok {
 			return nil, task, fmt.Errorf("environment %s uses model %s, which release %s does not have", p.name, use.Label, c.Release)
+		}
+		if pin.InGit() {
+			m, err := p.gitModel(c, use.Label)
+			if err != nil {
+				return nil, task, err
+			}
+			uri, err := p.site.ModelURI(m)
+			if err != nil {
+				return nil, task, err
+			}
+			task.Models[use.Label] = gates.Model{URI: uri, Version: pin.Number()}
+			own = append(own, m)
+			continue
 		}
 		r, err := p.site.Registries(pin.Registry)
 		if err != nil {
@@ -118,7 +132,7 @@ func (p *place) render(ctx context.Context, c *candidate, e *environments.Enviro
 	if err != nil {
 		return nil, task, err
 	}
-	folder, err := p.site.Folder(ctx, c.artifact, effects.Deployment{Only: shipped(e), Bind: bind})
+	folder, err := p.site.Folder(ctx, c.artifact, effects.Deployment{Only: shipped(e), Bind: bind, Models: own})
 	if err != nil {
 		return nil, task, fmt.Errorf("planning %s for %s: %w", c.Release, p.name, err)
 	}
@@ -127,6 +141,16 @@ func (p *place) render(ctx context.Context, c *candidate, e *environments.Enviro
 	}
 	task.Config, err = configFile(folder, c.project, e)
 	return folder, task, err
+}
+
+// gitModel is a model that is part of the release's artifact.
+func (p *place) gitModel(c *candidate, label string) (effects.GitModel, error) {
+	files, err := c.artifact.ModelFiles(label)
+	m := effects.GitModel{Files: files}
+	if written := c.project.Artifact.Model(label); written != nil {
+		m.Written = written.Path
+	}
+	return m, err
 }
 
 // bindings fills what is known at deploy only into the environment's bindings.

@@ -124,7 +124,7 @@ func (w *World) open(ctx context.Context, ref string) (*candidate, error) {
 	}
 	c := &candidate{artifact: a, project: w.Project.WithArtifact(recorded), Release: ledger.Release{Name: ref, Artifact: a.ID(), Models: map[string]ledger.Model{}}}
 	for _, pin := range a.Manifest.Models {
-		c.Models[pin.Label] = ledger.Model{Name: pin.Name, Version: pin.Version, Digest: pin.Digest}
+		c.Models[pin.Label] = ledger.Model{Name: pin.Name, Version: pin.Number(), Digest: pin.Digest}
 	}
 	provenance, err := w.Store.Provenance(ctx, a.ID())
 	if err != nil {

@@ -18,28 +18,44 @@ import (
 
 // Listed reads the lines of a release folder's marker. fs.ErrNotExist where there is none, or it is not the folder's.
 func (s *Site) Listed(ctx context.Context, folder string) ([]Line, error) {
+	l, err := s.listing(ctx, folder)
+	return l.Files, err
+}
+
+func (s *Site) listing(ctx context.Context, folder string) (l listing, err error) {
 	mark, err := s.Workspace.ReadFile(ctx, path.Join(folder, marker))
-	if err != nil {
-		return nil, err
+	if err == nil && (named(mark) != path.Base(folder) || json.Unmarshal(mark, &l) != nil) {
+		err = fmt.Errorf("the marker of %s is not the one that was put there: %w", folder, fs.ErrNotExist)
 	}
-	var l listing
-	if named(mark) != path.Base(folder) || json.Unmarshal(mark, &l) != nil {
-		return nil, fmt.Errorf("the marker of %s is not the one that was put there: %w", folder, fs.ErrNotExist)
-	}
-	return l.Files, nil
+	return l, err
 }
 
 // Damage lists what of a release folder is not as it was put there, by paths below the folder: the marker, where it is
-// gone or another, else the files that are gone, are something else, or were changed after it. None: the folder is
-// whole.
+// gone or another, else the files that are gone, are something else, or were changed after it, and likewise of the
+// models that it names. None: the folder is whole.
 func (s *Site) Damage(ctx context.Context, folder string) ([]string, error) {
-	lines, err := s.Listed(ctx, folder)
+	l, err := s.listing(ctx, folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return []string{marker}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	damaged, err := s.damage(ctx, folder, l.Files)
+	for _, model := range l.Models {
+		if err != nil {
+			break
+		}
+		var in []string
+		in, err = s.Damage(ctx, path.Join(s.models(), model))
+		for _, file := range in {
+			damaged = append(damaged, path.Join("../../models", model, file))
+		}
+	}
+	return damaged, err
+}
+
+func (s *Site) damage(ctx context.Context, folder string, lines []Line) ([]string, error) {
 	there, err := s.standing(ctx, folder, lines)
 	if err != nil {
 		return nil, fmt.Errorf("looking through %s: %w", folder, err)

@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"maps"
@@ -35,20 +37,24 @@ type Folder struct {
 	// Bound counts how often each binding's text occurred.
 	Bound map[string]int
 
-	files []rendered
-	mark  []byte
+	files  []rendered
+	models []*Folder // that it names, and that are shared with other releases
+	mark   []byte
 }
 
 type rendered struct {
 	path string // below the folder, as deployed
 	file artifacts.File
 	body []byte
+	open func(context.Context) (io.ReadCloser, error) // in place of body, for what may be large
 }
 
 // Deployment says what of an artifact an environment gets.
 type Deployment struct {
 	Only []string          // notebooks, with all they reach; empty: all
 	Bind map[string]string // exact text and what replaces it
+	// Models are those of the artifact itself that the environment uses.
+	Models []GitModel
 }
 
 // Files are what ships: an artifact's, or those of a commit that is not built yet.
@@ -96,10 +102,27 @@ func (s *Site) Folder(ctx context.Context, a Files, d Deployment) (*Folder, erro
 			return nil, err
 		}
 	}
-	if err := f.name(s.Releases()); err != nil {
-		return nil, err
+	var named []string
+	for _, m := range d.Models {
+		folder, err := s.ModelFolder(m)
+		if err != nil {
+			return nil, err
+		}
+		if at := path.Base(folder.Path); !slices.Contains(named, at) {
+			f.models, named = append(f.models, folder), append(named, at)
+		}
 	}
-	return f, nil
+	slices.Sort(named)
+	return f, f.name(s.Releases(), named)
+}
+
+// Paths are the folders in the workspace that it takes: its own, and those of its models.
+func (f *Folder) Paths() []string {
+	all := []string{f.Path}
+	for _, m := range f.models {
+		all = append(all, m.Path)
+	}
+	return all
 }
 
 func (f *Folder) add(at string, c artifacts.Content, bind map[string]string, keys *regexp.Regexp) {
@@ -110,7 +133,7 @@ func (f *Folder) add(at string, c artifacts.Content, bind map[string]string, key
 			return []byte(bind[string(key)])
 		})
 	}
-	f.files = append(f.files, rendered{at, c.File, body})
+	f.files = append(f.files, rendered{path: at, file: c.File, body: body})
 }
 
 // anyOf matches each key exactly, the longest where several begin; nil for none. What replaced one is not looked at
@@ -145,14 +168,15 @@ type Line struct {
 type listing struct {
 	Format string `json:"format"`
 	Files  []Line `json:"files"`
+	// Models names the folders of the artifact's own models, beside releases/.
+	Models []string `json:"models,omitempty"`
 }
 
 // Lines are the folder's files, in the order of their paths.
 func (f *Folder) Lines() []Line {
 	lines := make([]Line, 0, len(f.files))
 	for _, r := range f.files {
-		sum := sha256.Sum256(r.body)
-		lines = append(lines, Line{r.path, hex.EncodeToString(sum[:]), r.file.Kind})
+		lines = append(lines, Line{r.path, r.digest(), r.file.Kind})
 	}
 	slices.SortFunc(lines, func(a, b Line) int { return strings.Compare(a.Path, b.Path) })
 	return lines
@@ -168,8 +192,8 @@ func (f *Folder) Body(at string) []byte {
 	return nil
 }
 
-// name gives the folder its name: the digest of its marker, which lists every file.
-func (f *Folder) name(releases string) error {
+// name gives the folder its name below another: the digest of its marker, which lists every file.
+func (f *Folder) name(below string, models []string) error {
 	lines := f.Lines()
 	for i, l := range lines {
 		if l.Path == marker || i > 0 && l.Path == lines[i-1].Path {
@@ -177,10 +201,10 @@ func (f *Folder) name(releases string) error {
 		}
 	}
 	var err error
-	if f.mark, err = environments.Canonical(listing{"barge.folder/v1", lines}); err != nil {
+	if f.mark, err = environments.Canonical(listing{"barge.folder/v1", lines, models}); err != nil {
 		return err
 	}
-	f.Path = path.Join(releases, named(f.mark))
+	f.Path = path.Join(below, named(f.mark))
 	return nil
 }
 
@@ -238,24 +262,44 @@ func (f *Folder) Missing(damaged []string) int {
 	return len(damaged)
 }
 
-// Deployed tells whether the whole folder is there.
+// Deployed tells whether the whole folder is there, and the folders of its models.
 func (s *Site) Deployed(ctx context.Context, folder string) (bool, error) {
-	_, err := s.Workspace.ReadFile(ctx, path.Join(folder, marker))
+	mark, err := s.Workspace.ReadFile(ctx, path.Join(folder, marker))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil, err
+	if err != nil {
+		return false, err
+	}
+	var l listing
+	if json.Unmarshal(mark, &l) != nil {
+		return true, nil // what it is like, Damage tells
+	}
+	for _, model := range l.Models {
+		if there, err := s.Deployed(ctx, path.Join(s.models(), model)); err != nil || !there {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // Deploy puts the folder there, marker last. What is there whole is not sent again; half a folder is sent anew, and of a
 // damaged one what is damaged. It returns the number of files sent.
 func (s *Site) Deploy(ctx context.Context, f *Folder) (int, error) {
+	before := 0
+	for _, m := range f.models {
+		sent, err := s.Deploy(ctx, m)
+		if err != nil {
+			return 0, err
+		}
+		before += sent
+	}
 	damaged, err := s.Damage(ctx, f.Path)
 	if err != nil {
 		return 0, fmt.Errorf("deploying to %s: %w", f.Path, err)
 	}
 	if len(damaged) == 0 {
-		return 0, nil
+		return before, nil
 	}
 	files := f.files
 	if !slices.Contains(damaged, marker) {
@@ -275,7 +319,7 @@ func (s *Site) Deploy(ctx context.Context, f *Folder) (int, error) {
 	if err := s.Workspace.PutFile(ctx, path.Join(f.Path, marker), f.mark); err != nil {
 		return 0, fmt.Errorf("deploying to %s: %w", f.Path, err)
 	}
-	return len(files), nil
+	return before + len(files), nil
 }
 
 // folders makes every folder once, so that no import has to find out.
@@ -295,7 +339,11 @@ func (s *Site) folders(ctx context.Context, f *Folder) error {
 func (s *Site) put(ctx context.Context, folder string, r rendered) error {
 	at := path.Join(folder, r.path)
 	if r.file.Kind != artifacts.Notebook {
-		return s.Workspace.PutFile(ctx, at, r.body)
+		body, err := r.content(ctx)
+		if err != nil {
+			return err
+		}
+		return s.Workspace.PutFile(ctx, at, body)
 	}
 	source := databricks.Source{Content: r.body, Format: "SOURCE", Language: language(r.file.Language)}
 	if r.file.Jupyter() {
