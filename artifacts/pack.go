@@ -278,7 +278,12 @@ func (c *Commit) read(ctx context.Context, f candidate) result {
 		r.err = err
 		return r
 	}
-	r.content, r.err = prepare(f.as, at.mode == filemode.Executable, body)
+	if r.content, r.err = prepare(f.as, at.mode == filemode.Executable, body); r.err != nil {
+		return r
+	}
+	if secret := findSecret(r.content); secret != nil {
+		r.path, r.err = r.path+secret.at, secret
+	}
 	return r
 }
 
