@@ -3,6 +3,7 @@ package environments
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -176,13 +177,19 @@ func checkFact(t hcl.Traversal) *problem {
 	return nil
 }
 
+// manyLines finds what may make more than one line of an expression.
+var manyLines = regexp.MustCompile(`[\n#]|//|/\*`)
+
 // oneLine is the source of an expression in the spacing of Format and, where it can be, on one line, so that spacing
 // and comments change no rule.
 func oneLine(source []byte) string {
 	asWritten := strings.TrimSpace(string(hclwrite.Format(source)))
+	if !manyLines.Match(source) {
+		return asWritten
+	}
 	tokens, _ := hclsyntax.LexExpression(source, "", hcl.InitialPos)
 	var b strings.Builder
-	for _, t := range tokens {
+	for i, t := range tokens {
 		switch t.Type {
 		case hclsyntax.TokenOHeredoc:
 			return asWritten
@@ -190,7 +197,8 @@ func oneLine(source []byte) string {
 			b.WriteByte(' ')
 			continue
 		}
-		if before := t.Range.Start.Byte; before > 0 && strings.ContainsRune(" \t", rune(source[before-1])) {
+		inText := i > 0 && (tokens[i-1].Type == hclsyntax.TokenQuotedLit || tokens[i-1].Type == hclsyntax.TokenStringLit)
+		if before := t.Range.Start.Byte; before > 0 && !inText && strings.ContainsRune(" \t", rune(source[before-1])) {
 			b.WriteByte(' ')
 		}
 		b.Write(t.Bytes)

@@ -214,6 +214,8 @@ func TestParseExpect(t *testing.T) {
 		{that: "  (metrics.a\n  >= 0.5) # why\n", wantThat: "(metrics.a >= 0.5)"},
 		{when: "champion!=null", that: "contains([ 1,2 ],output.n)", wantWhen: "champion != null", wantThat: "contains([1, 2], output.n)"},
 		{that: `output.s == "a  b"`, wantThat: `output.s == "a  b"`},
+		{that: `output.s == "a  ${ output.t } b "`, wantThat: `output.s == "a  ${output.t} b "`},
+		{that: "(output.s ==\n \"a  ${ output.t } b \")", wantThat: `(output.s == "a  ${output.t} b ")`},
 		{that: `metrics["val/auc"]>0.5`, wantThat: `metrics["val/auc"] > 0.5`},
 		{that: "", err: `reading that of expect "e": `},
 		{when: "1", that: "true", err: `reading when of expect "e": a condition must be true or false, and this is a number`},
