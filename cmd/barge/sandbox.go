@@ -20,7 +20,7 @@ func sandboxCommand(h *house) *cli.Command {
 		Name:  "sandbox",
 		Usage: "twins of Databricks workspaces on this machine: real notebooks, a real MLflow",
 		Subcommands: []*cli.Command{
-			sandboxUp(h), sandboxDown(h), sandboxStatus(h), sandboxReset(h), sandboxEnv(h), sandboxServe(h),
+			sandboxUp(h), sandboxDown(h), sandboxStatus(h), sandboxLogs(h), sandboxReset(h), sandboxEnv(h), sandboxServe(h),
 		},
 	}
 }
@@ -61,8 +61,11 @@ func (h *house) twinNames(c *cli.Context) ([]string, error) {
 func sandboxUp(h *house) *cli.Command {
 	return &cli.Command{
 		Name:  "up",
-		Usage: "bring the sandbox up, in the background",
-		Flags: []cli.Flag{workspaceFlag()},
+		Usage: "bring the sandbox up, in the background; copy data into it",
+		Flags: []cli.Flag{workspaceFlag(), &cli.StringSliceFlag{
+			Name:  "data",
+			Usage: "copy a file or folder to where notebooks find it: `[WORKSPACE:]PATH=SOURCE`, such as dbfs:/mnt/data=./data; without WORKSPACE into every twin; may be repeated",
+		}},
 		Action: func(c *cli.Context) error {
 			if err := positionals(c); err != nil {
 				return err
@@ -71,30 +74,81 @@ func sandboxUp(h *house) *cli.Command {
 			if err != nil {
 				return err
 			}
+			data, err := h.dataOf(c, names)
+			if err != nil {
+				return err
+			}
 			status, err := sandbox.Up(c.Context, h.upOptions(names, 0))
 			if err != nil {
 				return err
 			}
-			return h.printSandbox(status)
+			copied := []sandbox.Copied{}
+			for _, d := range data {
+				put, err := status.Put(d)
+				if err != nil {
+					return err
+				}
+				copied = append(copied, put...)
+			}
+			return h.printSandbox(status, copied)
 		},
 	}
 }
 
-func (h *house) printSandbox(status sandbox.Status) error {
+// dataOf reads the --data of a command before anything is started for it.
+func (h *house) dataOf(c *cli.Context, names []string) ([]sandbox.Data, error) {
+	known, err := sandbox.Look(h.sandboxDir())
+	if err != nil {
+		return nil, err
+	}
+	names = slices.Clone(names)
+	for _, t := range known.Twins {
+		names = append(names, t.Name)
+	}
+	var all []sandbox.Data
+	for _, text := range c.StringSlice("data") {
+		d, err := sandbox.ParseData(text)
+		if err != nil {
+			return nil, &usageError{message: "--data " + err.Error()}
+		}
+		if d.Source, err = h.folder(d.Source); err != nil {
+			return nil, err
+		}
+		if err := d.Check(names); err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+func (h *house) printSandbox(status sandbox.Status, copied []sandbox.Copied) error {
 	result := struct {
 		FormatVersion int `json:"format_version"`
 		sandbox.Status
-	}{1, status}
+		Data []sandbox.Copied `json:"data,omitempty"`
+	}{1, status, copied}
 	return h.print(result, func(w io.Writer) {
 		if !status.Running {
 			fmt.Fprintln(w, "the sandbox is not running")
 			return
 		}
-		var rows [][]string
 		for _, t := range status.Twins {
-			rows = append(rows, []string{t.Name, t.URL, fmt.Sprint(t.WorkspaceID), t.TokenFile})
+			fmt.Fprintf(w, "workspace %s: %s (id %d)\n", t.Name, t.URL, t.WorkspaceID)
+			console.Table(w, nil, [][]string{
+				{"  data", t.DBFS, "dbfs:/ and /dbfs/"},
+				{"", t.Volumes, "/Volumes/"},
+				{"  notebooks", t.Workspace, "/Workspace/"},
+				{"  token", t.TokenFile},
+			})
 		}
-		console.Table(w, []string{"WORKSPACE", "URL", "ID", "TOKEN FILE"}, rows)
+		console.Table(w, nil, [][]string{
+			{"MLflow", status.MLflow, `through each workspace's address: eval "$(barge sandbox env WORKSPACE)"`},
+			{"log", status.Log},
+		})
+		for _, d := range copied {
+			fmt.Fprintf(w, "%s of workspace %s: %d files, %d bytes, %d of the files copied now\n", d.Path, d.Workspace, d.Files, d.Bytes, d.Fresh)
+		}
 	})
 }
 
@@ -133,7 +187,7 @@ func sandboxStatus(h *house) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return h.printSandbox(status)
+			return h.printSandbox(status, nil)
 		},
 	}
 }

@@ -43,13 +43,21 @@ func (s *Site) Start(ctx context.Context, o Order) (int64, error) {
 }
 
 // Await waits for a run's end and tells how it ended and what its notebook answered. told hears of the run's page
-// once it is known, and may be nil.
-func (s *Site) Await(ctx context.Context, run int64, told func(page string)) (Outcome, error) {
-	page := ""
+// once it is known, then whatever else the service says of it while it is under way: that it installs libraries. It
+// may be nil.
+func (s *Site) Await(ctx context.Context, run int64, told func(string)) (Outcome, error) {
+	page, last := "", ""
 	r, err := s.Workspace.Wait(ctx, run, func(r databricks.Run) {
-		if page == "" && r.URL != "" && told != nil {
+		if told == nil || r.URL == "" {
+			return
+		}
+		if page == "" {
 			page = r.URL
 			told(page)
+		}
+		if !r.Done && r.State != "TERMINATING" && r.Message != "" && r.Message != last {
+			last = r.Message
+			told(last)
 		}
 	})
 	if err != nil {

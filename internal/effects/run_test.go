@@ -56,6 +56,35 @@ func TestOneTokenIsOneRun(t *testing.T) {
 	}
 }
 
+// TestAwaitTells passes on what the service says of a run that is under way, each thing once.
+func TestAwaitTells(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.notebook("/Barge/p/check")
+	heard := make(chan struct{})
+	b.runs.Answer = func(a jobs.Attempt) jobs.Outcome {
+		a.Say("installing libraries: lightgbm==4.6.0")
+		<-heard
+		return jobs.Outcome{Result: jobs.NoLibraries, Message: "Library installation failed for task main: no such version"}
+	}
+	run, err := b.site.Start(t.Context(), effects.Order{Name: "gate", Token: "t", Task: effects.Task{Notebook: "/Barge/p/check", Compute: effects.Compute(nil)}, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	out, err := b.site.Await(t.Context(), run, func(line string) {
+		if told = append(told, line); len(told) == 2 {
+			close(heard)
+		}
+	})
+	if err != nil || out.Result != "FAILED" || out.Error != "Library installation failed for task main: no such version" {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if len(told) != 2 || told[0] != out.URL || told[1] != "installing libraries: lightgbm==4.6.0" {
+		t.Errorf("told %q", told)
+	}
+}
+
 // TestCancel ends what the removed release runs, and not what the restored one does from the same folder.
 func TestCancel(t *testing.T) {
 	t.Parallel()

@@ -230,7 +230,10 @@ func (s Status) control(ctx context.Context, verb string, in, out any) error {
 	if len(s.Twins) == 0 {
 		return errors.New("the sandbox has no workspace")
 	}
-	t := s.Twins[0]
+	return s.Twins[0].control(ctx, http.MethodPost, verb, in, out)
+}
+
+func (t TwinStatus) control(ctx context.Context, method, verb string, in, out any) error {
 	token, err := t.Token()
 	if err != nil {
 		return err
@@ -239,7 +242,7 @@ func (s Status) control(ctx context.Context, verb string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, t.URL+"/_sandbox/"+verb, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, t.URL+"/_sandbox/"+verb, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func (n *notebooks) Close() error { return n.runtime.Close() }
 // server is the MLflow server, under a supervisor that ends it when this process dies.
 func (n *notebooks) server(dir string) *mlflow.Server {
 	return mlflow.NewServer(mlflow.ServerConfig{
-		Dir:    filepath.Join(dir, "mlflow"),
+		Dir:    mlflowDir(dir),
 		Python: func(context.Context) (string, error) { return n.python.Python, nil },
 		Start: func(ctx context.Context, c mlflow.Command) (mlflow.Child, error) {
 			p, err := n.python.Start(context.WithoutCancel(ctx), c.Argv, c.Env, c.Dir, c.Log)

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -43,7 +44,8 @@ const DefaultUser = "admin@sandbox.test"
 // Sandbox is a running set of twins.
 type Sandbox struct {
 	config  Config
-	release func() // lets go of the folder
+	release func()      // lets go of the folder
+	locked  fs.FileInfo // the file that was locked for it
 	backend mlflow.Backend
 	real    *notebooks // nil where an executor was given
 
@@ -82,7 +84,12 @@ func Start(ctx context.Context, c Config) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sandbox{config: c, release: release, stop: make(chan struct{}), twins: map[string]*Twin{}}
+	locked, err := os.Stat(lockFile(dir))
+	if err != nil {
+		release()
+		return nil, fmt.Errorf("locking the sandbox's folder: %w", err)
+	}
+	s := &Sandbox{config: c, release: release, locked: locked, stop: make(chan struct{}), twins: map[string]*Twin{}}
 	s.activity.touch()
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -206,9 +213,17 @@ func (s *Sandbox) Close() error {
 	if s.real != nil {
 		err = errors.Join(err, s.real.Close())
 	}
-	err = errors.Join(err, forget(s.config.Dir))
-	s.release()
-	return err
+	defer s.release()
+	if s.evicted() {
+		return nil // nothing can be written any more, and what lies there is not ours
+	}
+	return errors.Join(err, forget(s.config.Dir))
+}
+
+// evicted tells whether the folder was removed, or is another's by now.
+func (s *Sandbox) evicted() bool {
+	now, err := os.Stat(lockFile(s.config.Dir))
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(now, s.locked)
 }
 
 // Reset wipes what the named twins hold, all of them when none is named. Their ports, tokens and ids stay.

@@ -16,8 +16,11 @@ const (
 	readyLine     = "\x00ready"
 )
 
-// Serve runs a sandbox in the foreground until ctx ends, a signal asks for its end, Down does, or nobody has used it
-// for as long as idle says (0: however long). Then it stops all that it started.
+// folderWatch is how often a server looks whether its folder is still there.
+const folderWatch = time.Second
+
+// Serve runs a sandbox in the foreground until ctx ends, a signal asks for its end, Down does, its folder is removed, or
+// nobody has used it for as long as idle says (0: however long). Then it stops all that it started.
 func Serve(ctx context.Context, c Config, idle time.Duration) error {
 	surviveClosedTerminal()
 	ctx, stop := signal.NotifyContext(ctx, endings...)
@@ -46,6 +49,9 @@ func Serve(ctx context.Context, c Config, idle time.Duration) error {
 	}
 	s.await(ctx, idle)
 	stop() // a second signal kills
+	if s.evicted() {
+		fmt.Fprintf(c.Progress, "the folder %s was removed: the sandbox ends\n", s.config.Dir)
+	}
 	return s.Close()
 }
 
@@ -56,12 +62,18 @@ func (s *Sandbox) await(ctx context.Context, idle time.Duration) {
 		defer ticker.Stop()
 		tick = ticker.C
 	}
+	folder := time.NewTicker(folderWatch)
+	defer folder.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.Stopped():
 			return
+		case <-folder.C:
+			if s.evicted() {
+				return
+			}
 		case <-tick:
 			if s.idleFor() >= idle {
 				return

@@ -15,7 +15,8 @@ type Status struct {
 	Dir     string       `json:"dir"`
 	Running bool         `json:"running"`
 	PID     int          `json:"pid,omitempty"`
-	Log     string       `json:"log"` // of the detached server; may not exist
+	Log     string       `json:"log"`    // of the detached server; may not exist
+	MLflow  string       `json:"mlflow"` // the folder of MLflow's database and artifacts; may not exist
 	Twins   []TwinStatus `json:"twins"`
 }
 
@@ -26,6 +27,16 @@ type TwinStatus struct {
 	WorkspaceID int64  `json:"workspace_id"`
 	TokenFile   string `json:"token_file"`
 	Dir         string `json:"dir"`
+	DBFS        string `json:"dbfs"`      // the folder that is dbfs:/ and /dbfs
+	Volumes     string `json:"volumes"`   // the folder that is /Volumes
+	Workspace   string `json:"workspace"` // the folder of notebooks and workspace files
+}
+
+// at fills in the folders of a twin below Dir.
+func (t TwinStatus) at(dir string) TwinStatus {
+	t.Dir, t.TokenFile = dir, filepath.Join(dir, "token")
+	t.DBFS, t.Volumes, t.Workspace = filepath.Join(dir, "dbfs"), filepath.Join(dir, "Volumes"), filepath.Join(dir, "workspace")
+	return t
 }
 
 // Token reads the twin's token.
@@ -57,6 +68,7 @@ type record struct {
 func stateFile(dir string) string { return filepath.Join(dir, "sandbox.json") }
 func lockFile(dir string) string  { return filepath.Join(dir, "sandbox.lock") }
 func logFile(dir string) string   { return filepath.Join(dir, "sandbox.log") }
+func mlflowDir(dir string) string { return filepath.Join(dir, "mlflow") }
 
 // record writes the state file. The caller holds mu.
 func (s *Sandbox) record() error {
@@ -72,11 +84,11 @@ func (s *Sandbox) record() error {
 }
 
 func (t *Twin) status() TwinStatus {
-	return TwinStatus{Name: t.Name, URL: t.URL, WorkspaceID: t.WorkspaceID, TokenFile: t.TokenFile(), Dir: t.Dir}
+	return TwinStatus{Name: t.Name, URL: t.URL, WorkspaceID: t.WorkspaceID}.at(t.Dir)
 }
 
 func (s *Sandbox) state() Status {
-	st := Status{Dir: s.config.Dir, Running: true, PID: os.Getpid(), Log: logFile(s.config.Dir), Twins: []TwinStatus{}}
+	st := Status{Dir: s.config.Dir, Running: true, PID: os.Getpid(), Log: logFile(s.config.Dir), MLflow: mlflowDir(s.config.Dir), Twins: []TwinStatus{}}
 	for _, t := range s.Twins() {
 		st.Twins = append(st.Twins, t.status())
 	}
@@ -96,7 +108,7 @@ func Look(dir string) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("finding the sandbox's folder: %w", err)
 	}
-	st := Status{Dir: dir, Log: logFile(dir), Twins: []TwinStatus{}}
+	st := Status{Dir: dir, Log: logFile(dir), MLflow: mlflowDir(dir), Twins: []TwinStatus{}}
 	var r record
 	if err := disk.Load(stateFile(dir), &r); err != nil {
 		return st, err
@@ -117,8 +129,7 @@ func Look(dir string) (Status, error) {
 		}
 		st.Twins = append(st.Twins, TwinStatus{
 			Name: name, URL: fmt.Sprintf("http://127.0.0.1:%d", id.Port), WorkspaceID: id.WorkspaceID,
-			TokenFile: filepath.Join(home, "token"), Dir: home,
-		})
+		}.at(home))
 	}
 	return st, nil
 }
@@ -149,7 +160,7 @@ func resetAtRest(st Status, names []string) error {
 		}
 	}
 	if all {
-		return errors.Join(os.RemoveAll(filepath.Join(st.Dir, "mlflow")), os.RemoveAll(metastore(st.Dir)))
+		return errors.Join(os.RemoveAll(mlflowDir(st.Dir)), os.RemoveAll(metastore(st.Dir)))
 	}
 	return nil
 }

@@ -258,6 +258,17 @@ func (s *Service) start(r *run, t *task, a *attempt) Attempt {
 	return Attempt{
 		RunID: a.ID, JobID: jobID, RunName: r.Name, TaskKey: t.TaskKey, NotebookPath: t.Notebook.Path,
 		Parameters: copied(a.Parameters), Libraries: libraries, User: s.cfg.User,
+		Say: func(text string) { s.say(r, a, text) },
+	}
+}
+
+// say makes text the message of an attempt that is running, and of its run.
+func (s *Service) say(r *run, a *attempt, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.State.Life == running && r.State.Life == running {
+		a.State.Message, r.State.Message = text, text
+		s.note(s.touch(r))
 	}
 }
 
@@ -273,6 +284,8 @@ func judge(ctx context.Context, out Outcome) state {
 		return workload
 	case out.Result == InternalError:
 		return failing("INTERNAL_ERROR", "INTERNAL_ERROR", out.Message)
+	case out.Result == NoLibraries:
+		return failing("LIBRARY_INSTALLATION_ERROR", "CLIENT_ERROR", out.Message)
 	default:
 		return failing("INTERNAL_ERROR", "INTERNAL_ERROR", "the executor ended with "+out.Result+" though nobody had stopped the run")
 	}

@@ -280,7 +280,7 @@ func TestTwoNotebooksAtOnceInTheOrderOfTheirRuns(t *testing.T) {
 func TestWhatTheSandboxDoesNotRun(t *testing.T) {
 	for _, c := range []struct{ name, task, code, message string }{
 		{"another kind of task", `"existing_cluster_id":"c","spark_jar_task":{"main_class_name":"M"}`, "INVALID_RUN_CONFIGURATION", "The sandbox runs notebook tasks only, and task main is a spark_jar_task."},
-		{"a library that pip does not know", `"existing_cluster_id":"c","notebook_task":{"notebook_path":"/n"},"libraries":[{"maven":{"coordinates":"a:b:1"}}]`, "LIBRARY_INSTALLATION_ERROR", "Library installation failed for task main: the sandbox installs pypi, whl and requirements libraries, not maven"},
+		{"a library that pip does not know", `"existing_cluster_id":"c","notebook_task":{"notebook_path":"/n"},"libraries":[{"maven":{"coordinates":"a:b:1"}}]`, "LIBRARY_INSTALLATION_ERROR", "Library installation failed for task main: the sandbox installs pypi, whl and requirements libraries, not maven: leave notebooks that need it to a workspace on Databricks"},
 		{"a notebook that is not there", `"notebook_task":{"notebook_path":"/gone"}`, "RESOURCE_NOT_FOUND", `Unable to access the notebook "/gone". Either it does not exist, or the identity used to run this job, dev@example.com, lacks the required permissions.`},
 	} {
 		w := newTwin(t, func(cfg *Config) {
@@ -309,9 +309,9 @@ func TestLibraries(t *testing.T) {
 	w := newTwin(t)
 	w.wait(w.id("runs/submit", `{"environments":[{"environment_key":"e","spec":{"environment_version":"2","dependencies":["a==1"]}}],"tasks":[
 	  {"task_key":"one","environment_key":"e","notebook_task":{"notebook_path":"/1"}},
-	  {"task_key":"two","existing_cluster_id":"c","notebook_task":{"notebook_path":"/2"},"depends_on":[{"task_key":"one"}],"libraries":[{"pypi":{"package":"b==2"}},{"whl":"/Volumes/c.whl"},{"requirements":"/Workspace/r.txt"}]}]}`))
+	  {"task_key":"two","existing_cluster_id":"c","notebook_task":{"notebook_path":"/2"},"depends_on":[{"task_key":"one"}],"libraries":[{"pypi":{"package":"b==2","repo":"https://packages.example/simple"}},{"whl":"/Volumes/c.whl"},{"requirements":"/Workspace/r.txt"}]}]}`))
 	got := [][]string{w.exec.Attempts()[0].Libraries, w.exec.Attempts()[1].Libraries}
-	if diff := cmp.Diff([][]string{{"a==1"}, {"b==2", "/Volumes/c.whl", "-r /Workspace/r.txt"}}, got); diff != "" {
+	if diff := cmp.Diff([][]string{{"a==1"}, {"b==2", "--extra-index-url https://packages.example/simple", "/Volumes/c.whl", "-r /Workspace/r.txt"}}, got); diff != "" {
 		t.Errorf("libraries (-want +got):\n%s", diff)
 	}
 }

@@ -13,6 +13,7 @@ type Run struct {
 	RunID      int64             `json:"run_id"`
 	TaskRunID  int64             `json:"task_run_id"`
 	JobID      int64             `json:"job_id,omitempty"` // 0: a one-off run
+	PageURL    string            `json:"run_page_url"`
 	RunName    string            `json:"run_name"`
 	TaskKey    string            `json:"task_key"`
 	Attempt    int               `json:"attempt_number"`
@@ -37,7 +38,7 @@ func (s *Service) Runs() []Run {
 	defer s.mu.Unlock()
 	var all []Run
 	for _, id := range slices.Sorted(maps.Keys(s.runs)) {
-		all = append(all, s.runs[id].listing()...)
+		all = append(all, s.listing(s.runs[id])...)
 	}
 	return all
 }
@@ -47,19 +48,19 @@ func (s *Service) Attempts(id int64) ([]Run, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.runs[id]; r != nil {
-		return r.listing(), nil
+		return s.listing(r), nil
 	}
 	if r := s.parents[id]; r != nil {
-		return slices.DeleteFunc(r.listing(), func(a Run) bool { return a.TaskRunID != id }), nil
+		return slices.DeleteFunc(s.listing(r), func(a Run) bool { return a.TaskRunID != id }), nil
 	}
 	return nil, wire.Invalid("Run %d does not exist.", id)
 }
 
-func (r *run) listing() []Run {
+func (s *Service) listing(r *run) []Run {
 	all := make([]Run, 0, len(r.Attempts))
 	for _, a := range r.Attempts {
 		v := Run{
-			RunID: r.ID, TaskRunID: a.ID, RunName: r.Name, TaskKey: a.Key, Attempt: a.Number, Trigger: r.Trigger,
+			RunID: r.ID, TaskRunID: a.ID, PageURL: s.page(r, a.ID), RunName: r.Name, TaskKey: a.Key, Attempt: a.Number, Trigger: r.Trigger,
 			Parameters: map[string]string{}, State: a.State.Life, Result: a.State.Result, Message: a.State.Message,
 			ExitValue: a.Exit, Exited: a.Exited, Error: a.Error, Trace: a.Trace, Start: a.Start, End: a.End, Cells: append([]Cell{}, a.Cells...),
 		}

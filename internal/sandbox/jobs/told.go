@@ -140,35 +140,40 @@ func pipLines(t *task, environments []environment) ([]string, error) {
 	}
 	for _, library := range t.Libraries {
 		for kind, raw := range library {
-			line, err := pipLine(kind, raw)
+			of, err := pipLine(kind, raw)
 			if err != nil {
 				return nil, fmt.Errorf("Library installation failed for task %s: %w", t.TaskKey, err) //nolint:staticcheck // a message of the API
 			}
-			lines = append(lines, line)
+			lines = append(lines, of...)
 		}
 	}
 	return lines, nil
 }
 
-func pipLine(kind string, raw json.RawMessage) (string, error) {
-	var pypi struct{ Package string }
+// pipLine is a library as a requirements file has it. All libraries of a task are one file: the index of one is
+// looked into for all.
+func pipLine(kind string, raw json.RawMessage) ([]string, error) {
+	var pypi struct{ Package, Repo string }
 	var path string
 	switch kind {
 	case "pypi":
 		if err := json.Unmarshal(raw, &pypi); err != nil || pypi.Package == "" {
-			return "", fmt.Errorf("pypi.package is missing")
+			return nil, fmt.Errorf("pypi.package is missing")
 		}
-		return pypi.Package, nil
+		if pypi.Repo != "" {
+			return []string{pypi.Package, "--extra-index-url " + pypi.Repo}, nil
+		}
+		return []string{pypi.Package}, nil
 	case "whl", "requirements":
 		if err := json.Unmarshal(raw, &path); err != nil || path == "" {
-			return "", fmt.Errorf("the path of a %s library is missing", kind)
+			return nil, fmt.Errorf("the path of a %s library is missing", kind)
 		}
 		if kind == "requirements" {
 			path = "-r " + path
 		}
-		return path, nil
+		return []string{path}, nil
 	}
-	return "", fmt.Errorf("the sandbox installs pypi, whl and requirements libraries, not %s", kind)
+	return nil, fmt.Errorf("the sandbox installs pypi, whl and requirements libraries, not %s: leave notebooks that need it to a workspace on Databricks", kind)
 }
 
 // clip is the first most bytes of text, cut between characters, and whether anything was cut off.

@@ -1,15 +1,12 @@
 package python
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/bargeml/barge/internal/sandbox/jobs"
 )
@@ -85,11 +82,15 @@ func (e *Executor) Execute(ctx context.Context, a jobs.Attempt) jobs.Outcome {
 }
 
 func (e *Executor) execute(ctx context.Context, a jobs.Attempt) (jobs.Outcome, error) {
-	layer, err := e.runtime.interpreter.layer(ctx, a.Libraries)
+	twin := e.twin()
+	layer, err := e.runtime.interpreter.layer(ctx, twin, a.Libraries, a.Say)
+	if refused := (*installError)(nil); errors.As(err, &refused) {
+		return jobs.Outcome{Result: jobs.NoLibraries, Message: fmt.Sprintf("Library installation failed for task %s: %s", a.TaskKey, refused.said)}, nil
+	}
 	if err != nil {
 		return jobs.Outcome{}, fmt.Errorf("installing the libraries of the run: %w", err)
 	}
-	r, err := e.runtime.interpreter.newRequest(e.twin(), a, layer)
+	r, err := e.runtime.interpreter.newRequest(twin, a, layer)
 	if err != nil {
 		return jobs.Outcome{}, fmt.Errorf("preparing the run: %w", err)
 	}
@@ -128,30 +129,4 @@ func (r *Runtime) run(ctx context.Context, layer string, q *request) (how string
 		return "", err
 	}
 	return death(process.Wait()), nil
-}
-
-// layer returns the environment that has these libraries: the base itself when there are none.
-func (i Interpreter) layer(ctx context.Context, lines []string) (string, error) {
-	if len(lines) == 0 {
-		return i.Dir, nil
-	}
-	list, err := os.CreateTemp("", "barge-libraries-")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(list.Name())
-	_, err = list.WriteString(strings.Join(lines, "\n"))
-	if err := errors.Join(err, list.Close()); err != nil {
-		return "", err
-	}
-	var out bytes.Buffer
-	argv := append(i.boot(i.Dir), "layer", filepath.Join(i.cache, "layers"), i.Dir, list.Name())
-	process, err := i.start(ctx, command{argv: argv, environ: i.pipEnviron(), out: &out})
-	if err != nil {
-		return "", err
-	}
-	if err := process.Wait(); err != nil {
-		return "", errors.New(withoutPasswords(tail(out.String(), 20)))
-	}
-	return strings.TrimSpace(out.String()), nil
 }

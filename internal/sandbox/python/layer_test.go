@@ -4,6 +4,7 @@ package python
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -51,7 +52,6 @@ print(open("/dbfs/out").read())`),
 		"/shell": notebook(magic("%sh", "pip install --quiet --no-index --find-links "+getenv(i.environ, "PIP_FIND_LINKS")+" fresh==1.0"),
 			"import fresh\nprint(fresh.version)"),
 		"/absent":          notebook(magic("%pip install no-such-thing==3")),
-		"/uninstall":       notebook(magic("%pip uninstall -y six")),
 		"requirements.txt": "fresh==1.0\n",
 	})
 	cases := []struct {
@@ -66,8 +66,7 @@ print(open("/dbfs/out").read())`),
 		{path: "/included", stdout: "1.0\n", warm: true},
 		{path: "/shell", stdout: "1.0\n"},
 		{path: "/plain", stdout: "[None, None, None]\n1.17.0\n", warm: true},
-		{path: "/absent", err: "InstallError: pip install no-such-thing==3 ended with 1:\n"},
-		{path: "/uninstall", err: "Unsupported: %pip uninstall: the sandbox only installs; its environments are shared and never changed"},
+		{path: "/absent", err: "InstallError: pip install no-such-thing==3 ended with 1; its last lines:\n"},
 	}
 	warm := quickRuntime(t, i)
 	warm.warm.modules = append(warm.warm.modules, "six")
@@ -78,6 +77,9 @@ print(open("/dbfs/out").read())`),
 			}
 			o := s.run(t, r, jobs.Attempt{NotebookPath: c.path, Libraries: c.libraries, RunID: int64(n + 1)})
 			got := stdout(o)
+			if c.err != "" {
+				got = ""
+			}
 			if c.path == "/included" || c.path == "/shell" {
 				got = got[strings.LastIndex(strings.TrimSpace(got), "\n")+1:] // what pip says is pip's own
 			}
@@ -89,10 +91,60 @@ print(open("/dbfs/out").read())`),
 	if after := contents(t, i); after != before {
 		t.Error("the base environment has changed")
 	}
-	o := s.run(t, warm, jobs.Attempt{NotebookPath: "/plain", Libraries: []string{"no-such-thing==3"}})
-	if o.Result != jobs.InternalError || !strings.Contains(o.Message, "installing the libraries of the run: pip install") ||
-		!strings.Contains(o.Message, "No matching distribution found for no-such-thing==3") {
+	o := s.run(t, warm, jobs.Attempt{NotebookPath: "/plain", TaskKey: "main", Libraries: []string{"no-such-thing==3"}})
+	if o.Result != jobs.NoLibraries ||
+		!strings.HasPrefix(o.Message, "Library installation failed for task main: pip install no-such-thing==3 ended with 1; its last lines:\n") ||
+		!strings.HasSuffix(o.Message, "No matching distribution found for no-such-thing==3") {
 		t.Errorf("a library that is not there: %+v", o)
+	}
+}
+
+// Libraries are named as Databricks has them: files in the workspace, on DBFS and on volumes, and files that name
+// others. A file that has changed is another set.
+func TestLibrariesInFiles(t *testing.T) {
+	t.Parallel()
+	i := withWheels(t, interpreter(t), map[string]string{"onething-1.0": "", "onething-2.0": "", "another-1.0": "", "fresh-1.0": ""})
+	s := newStub(t, map[string]string{
+		"/Shared/n": notebook("import importlib.metadata\nprint([importlib.metadata.version(n) for n in ('onething', 'another', 'fresh')])"),
+		"/Shared/p": notebook(magic("%pip install --quiet -r ./lists/all.txt"), "import onething\nprint(onething.version)"),
+
+		"/Shared/lists/all.txt":  "# what all need\n-r more.txt\n/dbfs/wheels/fresh-1.0-py3-none-any.whl\n",
+		"/Shared/lists/more.txt": "onething==1.0\n",
+	})
+	index := getenv(i.environ, "PIP_FIND_LINKS")
+	for _, to := range []string{filepath.Join(s.DBFS, "wheels"), filepath.Join(s.Volumes, "main", "v")} {
+		if err := os.CopyFS(to, os.DirFS(index)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := quickRuntime(t, i)
+	libraries := []string{"-r /Workspace/Shared/lists/all.txt", "dbfs:/wheels/another-1.0-py3-none-any.whl"}
+	var said []string
+	for n, c := range []struct {
+		more, path, want string
+		libraries        []string
+	}{
+		{"onething==1.0\n", "/Shared/n", "['1.0', '1.0', '1.0']\n", libraries},
+		{"onething==2.0\n", "/Shared/n", "['2.0', '1.0', '1.0']\n", libraries},
+		{"onething==2.0\n", "/Shared/p", "2.0\n", nil},
+		{"", "/Shared/n", "['1.0', '1.0', '1.0']\n", []string{"onething==1.0", "-r /Workspace/Shared/lists/all.txt", "/Volumes/main/v/another-1.0-py3-none-any.whl", "--find-links /dbfs/wheels"}},
+	} {
+		s.put(t, "/Shared/lists/more.txt", c.more)
+		o := s.run(t, r, jobs.Attempt{
+			NotebookPath: c.path, Libraries: c.libraries, RunID: int64(n + 1), Say: func(text string) { said = append(said, text) },
+		})
+		if got := stdout(o); o.Result != jobs.Success || got != c.want {
+			t.Errorf("%s with %q: %q\n%s%s\n%s", c.path, c.more, got, o.Error, o.Message, o.Trace)
+		}
+	}
+	told := strings.Join(said, "\n")
+	first := "installing libraries: -r /Workspace/Shared/lists/all.txt, dbfs:/wheels/another-1.0-py3-none-any.whl\n"
+	if !strings.HasPrefix(told, first) || !strings.Contains(told, "\ninstalling libraries: Installing collected packages: ") || said[len(said)-1] != "" {
+		t.Errorf("said:\n%s", told)
+	}
+	o := s.run(t, r, jobs.Attempt{NotebookPath: "/Shared/n", Libraries: []string{"/Volumes/main/v/gone-1.0-py3-none-any.whl", "--index-url https://me:word@127.0.0.1:1/simple"}})
+	if o.Result != jobs.NoLibraries || !strings.Contains(o.Message, "/Volumes/main/v/gone-1.0-py3-none-any.whl") || strings.Contains(o.Message, "word") || strings.Contains(o.Message, s.Volumes) {
+		t.Errorf("a wheel that is not there: %s", o.Message)
 	}
 }
 
@@ -105,7 +157,7 @@ func TestOneLayerForOneSet(t *testing.T) {
 	for n, lines := range sets {
 		all.Go(func() {
 			var err error
-			if folders[n], err = i.layer(context.Background(), lines); err != nil {
+			if folders[n], err = i.layer(context.Background(), Twin{}, lines, nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -114,7 +166,7 @@ func TestOneLayerForOneSet(t *testing.T) {
 	if folders[0] != folders[1] || folders[0] != folders[3] || folders[0] == folders[2] {
 		t.Errorf("layers: %q", folders)
 	}
-	if base, err := i.layer(context.Background(), nil); err != nil || base != i.Dir {
+	if base, err := i.layer(context.Background(), Twin{}, nil, nil); err != nil || base != i.Dir {
 		t.Errorf("without libraries: %s, %v", base, err)
 	}
 }

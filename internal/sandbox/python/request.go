@@ -61,7 +61,7 @@ func (i Interpreter) newRequest(t Twin, a jobs.Attempt, layer string) (*request,
 			"DATABRICKS_HOST="+t.URL, "DATABRICKS_TOKEN="+t.Token,
 			"MLFLOW_TRACKING_URI=databricks", "MLFLOW_REGISTRY_URI="+registry,
 		)),
-		Mounts: map[string]string{"dbfs": t.DBFS, "Volumes": t.Volumes, "Workspace": t.Workspace},
+		Mounts: t.mounts(),
 		Base:   i.Dir, Layer: layer, Layers: filepath.Join(i.cache, "layers"),
 		Folder: folder, Own: at("own"), Home: at("home"), Tmp: at("tmp"), Log: at("driver.log"), Result: at("result.json"),
 	}

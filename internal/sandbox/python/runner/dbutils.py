@@ -6,7 +6,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from .errors import InputWidgetNotDefined, NotebookExit, SecretNotFound
+from . import lacks
+from .errors import InputWidgetNotDefined, NotebookExit, SecretNotFound, UnsupportedAttribute
 from .fs import FileUtils
 
 
@@ -23,7 +24,7 @@ class DBUtils:
         print("The sandbox's dbutils: widgets, notebook, secrets, fs, library, jobs.taskValues")
 
     def __getattr__(self, name):
-        raise AttributeError(f"the sandbox has no dbutils.{name}")
+        raise UnsupportedAttribute(f"the sandbox has no dbutils.{name}: dbutils.help() lists what there is; or {lacks.ELSEWHERE}")
 
 
 class Widgets:
@@ -84,7 +85,7 @@ class NotebookUtils:
         return self._session.start(path, timeout_seconds, arguments or {})
 
     def __getattr__(self, name):
-        raise AttributeError(f"the sandbox has no dbutils.notebook.{name}")
+        raise UnsupportedAttribute(f"the sandbox has no dbutils.notebook.{name}: tell the notebook what it needs by its parameters, or {lacks.ELSEWHERE}")
 
 
 class Secrets:
@@ -156,7 +157,7 @@ class LibraryUtils:
         """Does nothing: what %pip installs is seen by every import that follows."""
 
     def __getattr__(self, name):
-        raise AttributeError(f"the sandbox has no dbutils.library.{name}; use %pip install")
+        raise UnsupportedAttribute(f"the sandbox has no dbutils.library.{name}: use %pip install")
 
 
 class JobsUtils:

@@ -33,7 +33,11 @@ class SecretNotFound(_Bare, Exception):
 
 
 class Unsupported(_Bare, Exception):
-    """The sandbox has no such thing. Databricks may."""
+    """The sandbox has no such thing. Databricks may. The text is a sentence that names it and a way out."""
+
+
+class UnsupportedAttribute(Unsupported, AttributeError):
+    """The same, and hasattr is False."""
 
 
 class CommandFailed(_Bare, Exception):

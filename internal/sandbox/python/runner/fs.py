@@ -4,7 +4,8 @@ import os
 import shutil
 from collections import namedtuple
 
-from . import mounts
+from . import lacks, mounts
+from .errors import Unsupported, UnsupportedAttribute
 
 
 class FileInfo(namedtuple("FileInfo", "path name size modificationTime")):
@@ -84,13 +85,19 @@ class FileUtils:
         return []
 
     def mount(self, source, mount_point, *_, **__):
-        raise NotImplementedError(f"the sandbox mounts nothing: put the data into its DBFS folder, as {mount_point}")
+        raise Unsupported(f"the sandbox mounts nothing: put the data there by barge sandbox up --data dbfs:{mount_point}=FOLDER")
 
     def unmount(self, mount_point):
-        raise NotImplementedError(f"the sandbox mounts nothing: {mount_point} is a folder of its DBFS")
+        raise Unsupported(f"the sandbox mounts nothing: {mount_point} is a folder of its DBFS, and dbutils.fs.rm removes it")
 
     def refreshMounts(self):
         return True
+
+    def help(self, *_):
+        print("The sandbox's dbutils.fs: ls, head, put, mkdirs, rm, cp, mv")
+
+    def __getattr__(self, name):
+        raise UnsupportedAttribute(f"the sandbox has no dbutils.fs.{name}: dbutils.fs.help() lists what there is; or {lacks.ELSEWHERE}")
 
     def _both(self, source, to, recurse):
         real, target = _resolve(source)[0], _resolve(to)[0]
@@ -110,7 +117,7 @@ def _resolve(path):
     if not colon:
         scheme, plain = "dbfs", path
     if scheme not in ("dbfs", "file"):
-        raise ValueError(f"{path}: the sandbox knows dbfs:, file:, /Volumes and /Workspace; copy the data there")
+        raise Unsupported(f"the sandbox cannot reach {path}: it knows dbfs:, file:, /Volumes and /Workspace; copy the data there")
     plain = os.path.normpath("/" + plain.lstrip("/"))
     if scheme == "dbfs" and plain.split("/")[1] not in ("Volumes", "Workspace"):
         return mounts.real("/dbfs" + plain), "dbfs:", plain

@@ -5,11 +5,14 @@ leaves them alone, and puts into the layer only what is missing or wanted in ano
 each set of what was asked for above each environment, and are never changed once they are complete.
 """
 
+import collections
 import fcntl
 import hashlib
 import importlib
 import json
 import os
+import re
+import runpy
 import shlex
 import shutil
 import site
@@ -21,6 +24,8 @@ from .errors import InstallError
 
 _COMPLETE = ".complete"
 _TAIL = 15
+_ANSWER = "\x1e"  # stands before what main() answers, behind what pip says
+_PROGRAM = "import sys; sys.path.append(sys.argv.pop(1)); from barge_runner.main import main; main()"
 
 
 def packages(folder):
@@ -68,59 +73,103 @@ def see(folder):
 
 
 def ensure(kept, below, arguments, environ):
-    """Returns the layer for `pip install <arguments>` above an environment, and what pip said if it was made now.
+    """Returns the layer for `pip install <arguments>` above an environment; what pip says, if it is made now, is printed.
 
     Several processes may ask at once: one makes it, the others wait. environ is pip's own.
     """
     os.makedirs(kept, exist_ok=True)
-    arguments, key = _key(below, arguments)
-    folder = os.path.join(kept, key)
+    arguments = [_located(argument) for argument in arguments]
+    told = [os.path.basename(below), *(_contents(argument, set()) for argument in arguments)]
+    folder = os.path.join(kept, hashlib.sha256(json.dumps(told).encode()).hexdigest()[:20])
     with open(folder + ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if os.path.exists(os.path.join(folder, _COMPLETE)):
-            return folder, ""
+            return folder
         shutil.rmtree(folder, ignore_errors=True)
         make(folder, below)
-        said = _install(folder, arguments, environ)
+        _install(folder, arguments, environ)
         with open(os.path.join(folder, _COMPLETE), "w"):
-            return folder, said
+            return folder
 
 
-def _key(below, arguments):
-    """A file that is named counts by its content: the same requirements.txt is the same layer, a changed one is not."""
-    found, told = [], [os.path.basename(below)]
-    for argument in arguments:
-        real = os.fspath(mounts.real(argument))
-        found.append(real)
-        if os.path.isfile(real):
-            with open(real, "rb") as f:
-                told.append("file:" + hashlib.sha256(f.read()).hexdigest())
-        elif os.path.isdir(real):
-            told.append("folder:" + os.urandom(16).hex())
-        else:
-            told.append(argument)
-    return found, hashlib.sha256(json.dumps(told).encode()).hexdigest()[:20]
+def _located(argument):
+    """Returns dbfs:/x as the path that Python's file functions know, and a folder as pip's own processes see it."""
+    if argument.startswith("dbfs:/"):
+        plain = argument.removeprefix("dbfs:")
+        argument = plain if plain.startswith(("/Volumes/", "/Workspace/")) else "/dbfs" + plain
+    return os.fspath(mounts.real(argument)) if os.path.isdir(argument) else argument
+
+
+def _contents(argument, seen, beside=""):
+    """Returns what an argument stands for: a file or folder counts by its content, and by that of the files that its
+    lines name, so that a changed requirements.txt is another layer; anything else counts as it stands."""
+    name = argument.partition("=")[2] if argument.startswith("--") else re.sub("^-[rcef]", "", argument)
+    path = os.path.normpath(os.path.join(beside, _located(name))) if name else ""
+    if path in seen:
+        return argument
+    if os.path.isdir(path) and (os.sep in name or name.startswith(".")):
+        return [argument, *sorted(_listing(path))]
+    if not os.path.isfile(path):
+        return argument
+    seen.add(path)
+    with open(path, "rb") as f:
+        content = f.read()
+    told = [os.path.basename(path), hashlib.sha256(content).hexdigest()]
+    if path.endswith((".txt", ".in")):
+        words = content.decode(errors="replace").split()
+        told += [_contents(word, seen, os.path.dirname(path)) for word in words]
+    return told
+
+
+def _listing(folder):
+    for below, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(below, name)
+            stat = os.stat(path, follow_symlinks=False)
+            yield f"{os.path.relpath(path, folder)} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def _install(folder, arguments, environ):
-    done = subprocess.run(
-        [python(folder), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *arguments],
+    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    pip = [python(folder), "-P", "-s", "-B", "-u", "-c", _PROGRAM, ours, "pip", json.dumps(mounts.roots())]
+    last = collections.deque(maxlen=_TAIL)
+    with subprocess.Popen(
+        [*pip, "install", "--no-input", "--disable-pip-version-check", *arguments],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         env=environ,
-    )  # fmt: skip
-    if done.returncode == 0:
-        return done.stdout
-    tail = "\n".join(done.stdout.strip().splitlines()[-_TAIL:])
-    raise InstallError(f"pip install {shlex.join(arguments)} ended with {done.returncode}:\n{tail}")
+    ) as process:  # fmt: skip
+        for line in process.stdout:
+            line = _without_passwords(line)
+            if line.strip():
+                last.append(line.rstrip())
+            print(line, end="", flush=True)
+    if process.returncode != 0:
+        asked = _without_passwords(shlex.join(arguments))
+        tail = "\n".join(last)
+        raise InstallError(f"pip install {asked} ended with {process.returncode}; its last lines:\n{tail}")
+
+
+def _without_passwords(text):
+    return re.sub(r"://[^/\s@]+@", "://", text)
+
+
+def pip():
+    """pip itself, which finds files below /dbfs, /Volumes and /Workspace as notebooks do: pip ROOTS ARGUMENTS…"""
+    mounts.mount(json.loads(sys.argv.pop(1)))
+    sys.argv[0] = "pip"
+    runpy.run_module("pip", run_name="__main__")
 
 
 def main():
-    """Makes the layer of a file's requirement lines, above BELOW: layer KEPT BELOW FILE. Prints its folder."""
+    """Makes the layer that a file asks for, above BELOW: layer KEPT BELOW FILE. Prints its folder, or why there is
+    none, behind a mark."""
     kept, below, file = sys.argv[1:]
     with open(file, encoding="utf-8") as f:
-        lines = sorted({line.strip() for line in f if line.strip()})
+        asked = json.load(f)
+    mounts.mount(asked["mounts"])
+    lines = sorted({line.strip() for line in asked["lines"] if line.strip()})
+    arguments = [word for line in lines for word in (shlex.split(line) if line.startswith("-") else [line])]
     try:
-        folder, _ = ensure(kept, below, lines, dict(os.environ))
-    except (InstallError, OSError) as e:
-        sys.exit(str(e))
-    print(folder)
+        print(_ANSWER + ensure(kept, below, arguments, dict(os.environ)))
+    except (InstallError, OSError, ValueError) as e:
+        sys.exit(f"{_ANSWER}{e}")

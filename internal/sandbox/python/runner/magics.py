@@ -1,18 +1,12 @@
 """The magics of a Databricks notebook: those that make a whole cell, and those of a line."""
 
 import shlex
+import shutil
 import subprocess
 import sys
 
-from . import layers, mounts
+from . import lacks, layers, mounts
 from .errors import CommandFailed, Unsupported
-
-_SPARK = "the sandbox has no Spark: %sql and the variable spark work on Databricks alone"
-_ABSENT = {
-    "scala": "the sandbox has no Scala: it runs Python notebooks, and Scala ones on Databricks alone",
-    "r": "the sandbox has no R: it runs Python notebooks, and R ones on Databricks alone",
-    "sql": _SPARK,
-}
 
 
 class Magics:
@@ -42,14 +36,10 @@ class Magics:
         elif cell.kind in ("sh", "fs"):
             getattr(self, cell.kind)(cell.source)
         else:
-            self._absent(cell.kind)
+            raise Unsupported(lacks.cell(cell.kind))
 
     def sql(self, _=""):
-        self._absent("sql")
-
-    @staticmethod
-    def _absent(kind):
-        raise Unsupported(_ABSENT.get(kind, f"the sandbox cannot run cells in {kind}"))
+        raise Unsupported(lacks.cell("sql"))
 
     def _run(self, notebook, source):
         lines = [line for line in source.strip().splitlines() if line.strip() and not line.lstrip().startswith("#")]
@@ -65,6 +55,8 @@ class Magics:
 
     def sh(self, script):
         """Runs a script in bash, which ends at its first failing command."""
+        if shutil.which("bash") is None:
+            raise Unsupported(f"there is no bash here, which %sh needs: install it, or {lacks.ELSEWHERE}")
         with subprocess.Popen(
             ["bash", "-e", "-c", mounts.in_script(script)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -72,15 +64,13 @@ class Magics:
             for line in shell.stdout:
                 sys.stdout.buffer.write(line)
         if shell.returncode != 0:
-            raise CommandFailed(f"the shell ended with exit code {shell.returncode}")
+            why = ": a command is not on this machine, whose programs %sh uses" if shell.returncode == 127 else ""
+            raise CommandFailed(f"the shell ended with exit code {shell.returncode}{why}")
 
     def fs(self, line):
         """Runs a function of dbutils.fs, its arguments written as words."""
         name, *arguments = shlex.split(line)
-        function = None if name.startswith("_") else getattr(self._session.dbutils.fs, name, None)
-        if function is None:
-            raise Unsupported(f"dbutils.fs has no {name}")
-        result = function(*arguments)
+        result = getattr(self._session.dbutils.fs, name.lstrip("_"))(*arguments)
         if isinstance(result, list):
             for item in result:
                 print(item.path)
@@ -91,9 +81,7 @@ class Magics:
         """Installs into a layer above what this run has so far, and brings it into the running notebook."""
         command, *arguments = shlex.split(line) or [""]
         if command == "install":
-            layer, said = layers.ensure(self._session.layers, self._layer, arguments, self._session.pip)
-            self._layer = layer
-            print(said, end="")
+            self._layer = layer = layers.ensure(self._session.layers, self._layer, arguments, self._session.pip)
             layers.see(layer)
             layers.put_above(self._session.own, layer)  # for the processes that the notebook starts
         elif command in ("list", "freeze", "show", "check", "index", "config", "debug", "help", "--version"):

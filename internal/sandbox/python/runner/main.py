@@ -18,6 +18,10 @@ def main():
         from .layers import main as run
 
         run()
+    elif program == "pip":
+        from .layers import pip as run
+
+        run()
     elif program == "run":
         from .run import main as run
 

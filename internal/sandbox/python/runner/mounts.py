@@ -61,6 +61,11 @@ def mount(roots):
     _roots.update({top: os.path.normpath(root) for top, root in roots.items() if root})
 
 
+def roots():
+    """Returns what mount() was told."""
+    return dict(_roots)
+
+
 class _Routed:
     """A file function that is given real paths and names in its errors the paths it was called with.
 

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from . import host, output, shell
+from . import host, lacks, output, shell
 from .dbutils import DBUtils
 from .errors import NotebookExit, NotebookFailed
 from .magics import Magics
@@ -58,7 +58,7 @@ class Session:
                 result |= {"state": "FAILED", "error": f"SystemExit: {e.code}", "trace": self._trace(e)}
         except BaseException as e:
             if not self._left:
-                result |= {"state": "FAILED", "error": shell.describe(e), "trace": self._trace(e)}
+                result |= {"state": "FAILED", "error": self._told(e), "trace": self._trace(e)}
         if self._left:
             result |= {"exited": True, "exit_value": self._value}
         return {**result, "cells": self._cells, "task_values": self.task_values}
@@ -124,14 +124,21 @@ class Session:
             self._stack.pop()
 
     def _record(self, path, cell):
+        record = {"n": cell.number, "title": cell.title, "language": cell.kind, "start_time": int(time.time() * 1000)}
+        record["first_line"] = next((line.strip() for line in cell.source.splitlines() if line.strip()), "")
         began, captures = time.monotonic(), self._streams.record()
         try:
             self._execute(path, cell)
+        except NotebookExit:
+            raise
+        except BaseException as e:
+            if not self._left and not (isinstance(e, SystemExit) and e.code in (None, 0)):
+                record["error"] = self._told(e)
+            raise
         finally:
             self._streams.end()
-            stdout, stderr = (capture.text() for capture in captures)
-            record = {"n": cell.number, "title": cell.title, "language": cell.kind, "stdout": stdout}
-            record |= {"stderr": stderr, "millis": int((time.monotonic() - began) * 1000)}
+            record["stdout"], record["stderr"] = (capture.text() for capture in captures)
+            record["millis"] = int((time.monotonic() - began) * 1000)
             self._cells.append(record)
 
     def _execute(self, path, cell):
@@ -148,9 +155,13 @@ class Session:
         except BaseException as e:
             if self._where is None:
                 self._where = where + (f" ({cell.title})" if cell.title else "")
-            if isinstance(e, NameError) and e.name in ("spark", "sc", "sqlContext"):
-                e.add_note("the sandbox has no Spark")
             raise
+
+    def _told(self, error):
+        missing = lacks.sentence(error)
+        if not missing:
+            return shell.describe(error)
+        return f"Unsupported: {self._where}: {missing}" if self._where else f"Unsupported: {missing}"
 
     def _trace(self, error):
         where = f"in {self._where}\n" if self._where else ""
