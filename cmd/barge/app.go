@@ -72,7 +72,7 @@ func newApp(h *house) *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {},
 		OnUsageError:              usage,
 		Commands: []*cli.Command{
-			validateCommand(h), fmtCommand(h),
+			initCommand(h), validateCommand(h), fmtCommand(h),
 			trainCommand(h), buildCommand(h), inspectCommand(h),
 			planCommand(h), approveCommand(h), promoteCommand(h), gateCommand(h), scoreCommand(h), rollbackCommand(h), resumeCommand(h),
 			statusCommand(h), whyNotCommand(h), historyCommand(h), verifyCommand(h),
