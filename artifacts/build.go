@@ -29,6 +29,7 @@ type Release struct {
 	Store    string   `json:"store"`
 	New      bool     `json:"new"`                // false: the store had this name for it already
 	LeftOut  []string `json:"left_out,omitempty"` // files whose changes are not in it
+	Warnings []string `json:"warnings,omitempty"` // what will ship, and may not work
 	Manifest Manifest `json:"-"`
 }
 
@@ -56,6 +57,9 @@ func Build(ctx context.Context, c *Commit, o BuildOptions) (Release, error) {
 		return Release{}, err
 	}
 	r := Release{ID: id, Commit: c.Hash, Ref: c.Ref, Store: o.Store.Location(), LeftOut: c.LeftOut, Manifest: m}
+	if r.Warnings, err = o.warnings(ctx, id); err != nil {
+		return Release{}, err
+	}
 	for range 3 { // another build of the same commit may take a free name in the same instant
 		if r.Name, err = o.Store.nameFor(ctx, names[0], id, m, c.Hash); err != nil {
 			return Release{}, err
@@ -66,6 +70,15 @@ func Build(ctx context.Context, c *Commit, o BuildOptions) (Release, error) {
 	}
 	r.Names = append([]string{r.Name}, names[1:]...)
 	return r, err
+}
+
+// warnings looks through the artifact as it is stored.
+func (o BuildOptions) warnings(ctx context.Context, id string) ([]string, error) {
+	a, err := o.Store.Open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return otherLibraries(ctx, a, o.Project)
 }
 
 // name gives the artifact its name, after writing down where it comes from: a name without that would be one that

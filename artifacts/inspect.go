@@ -23,7 +23,8 @@ type Inspection struct {
 // Inspected is a model of an artifact. Metrics are for whoever asks the registry to fill in.
 type Inspected struct {
 	ModelPin
-	Size    int64              `json:"size"` // of all its files, bytes
+	Size    int64              `json:"size"`              // of all its files, bytes
+	Sklearn []string           `json:"sklearn,omitempty"` // versions of scikit-learn that wrote its pickles, of a model in git
 	Metrics map[string]float64 `json:"metrics,omitempty"`
 }
 
@@ -41,6 +42,9 @@ func (s *Store) Inspect(ctx context.Context, ref string) (Inspection, error) {
 		m := Inspected{ModelPin: p}
 		for _, f := range p.Files {
 			m.Size += f.Size
+		}
+		if m.Sklearn, err = a.Sklearn(ctx, p.Label); err != nil {
+			return Inspection{}, fmt.Errorf("inspecting %s: %w", ref, err)
 		}
 		in.Models = append(in.Models, m)
 	}

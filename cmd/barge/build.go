@@ -38,6 +38,9 @@ func buildCommand(h *house) *cli.Command {
 			for _, file := range built.LeftOut {
 				h.console.Warn("left out: %s has changes that are not committed", file)
 			}
+			for _, warning := range built.Warnings {
+				h.console.Warn("%s", warning)
+			}
 			result := struct {
 				FormatVersion int `json:"format_version"`
 				artifacts.Release

@@ -30,6 +30,9 @@ func printInspection(w io.Writer, in artifacts.Inspection) {
 			where = fmt.Sprintf("version %s of %s in registry %s, run %s", m.Version, m.Name, m.Registry, m.RunID)
 		}
 		fmt.Fprintf(w, "model    %s: %s\n         %s, %s, %d B\n", m.Label, where, m.Digest, counted(len(m.Files), "file"), m.Size)
+		if len(m.Sklearn) > 0 {
+			fmt.Fprintf(w, "         written by scikit-learn %s\n", list(m.Sklearn))
+		}
 		for _, name := range sortedKeys(m.Metrics) {
 			fmt.Fprintf(w, "         %s %s\n", name, gates.Figure(m.Metrics[name]))
 		}

@@ -1,0 +1,204 @@
+package artifacts
+
+import (
+	"bufio"
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/bargeml/barge/environments"
+)
+
+// maxPickle bounds what is looked through for the version of scikit-learn, unpacked.
+const maxPickle = 1 << 30
+
+// sklearnKey is what scikit-learn's estimators note their version under when they are pickled.
+const sklearnKey = "_sklearn_version"
+
+var (
+	// sklearnKeys is the key as pickle writes it: SHORT_BINUNICODE or BINUNICODE, by protocol.
+	sklearnKeys    = [][]byte{[]byte("\x8c\x10" + sklearnKey), []byte("X\x10\x00\x00\x00" + sklearnKey)}
+	libraryVersion = regexp.MustCompile(`^[0-9]+(\.[0-9A-Za-z+]+)+$`)
+	sklearnPinned  = regexp.MustCompile(`(?i)^pypi:scikit[-_.]learn\s*===?\s*([0-9][0-9A-Za-z.+]*)$`)
+)
+
+// sklearnVersions reads, in a pickle or a joblib dump, which versions of scikit-learn wrote it. Nothing is unpickled:
+// the key's opcode is looked for, and the text after it read. What is no pickle has none.
+func sklearnVersions(r io.Reader) ([]string, error) {
+	in := bufio.NewReaderSize(r, 1<<20)
+	head, _ := in.Peek(2) // shorter is no pickle, and is read as one
+	var unpacked io.Reader = in
+	var err error
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		unpacked, err = gzip.NewReader(in)
+	case len(head) == 2 && head[0] == 0x78 && binary.BigEndian.Uint16(head)%31 == 0: // joblib's compress=
+		unpacked, err = zlib.NewReader(in)
+	}
+	if err != nil {
+		return nil, nil //nolint:nilerr // it only began like a packed one
+	}
+	const longest = 128 // of the key with its value
+	var found []string
+	window := make([]byte, 0, 1<<20+longest)
+	for limited := io.LimitReader(unpacked, maxPickle); ; {
+		n, err := io.ReadFull(limited, window[len(window):cap(window)])
+		window = window[:len(window)+n]
+		end := err != nil
+		last := len(window)
+		if !end {
+			last -= longest
+		}
+		for _, v := range versionsIn(window, last) {
+			if !slices.Contains(found, v) {
+				found = append(found, v)
+			}
+		}
+		var corrupt flate.CorruptInputError
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &corrupt),
+			errors.Is(err, zlib.ErrChecksum), errors.Is(err, gzip.ErrChecksum):
+			return found, nil
+		case err != nil:
+			return nil, err
+		}
+		window = append(window[:0], window[last:]...)
+	}
+}
+
+// versionsIn reads the versions whose key begins before last.
+func versionsIn(window []byte, last int) []string {
+	var found []string
+	for _, key := range sklearnKeys {
+		for at := 0; ; {
+			i := bytes.Index(window[at:], key)
+			if i < 0 || at+i >= last {
+				break
+			}
+			at += i + len(key)
+			if v := pickledText(window[at:]); libraryVersion.MatchString(v) {
+				found = append(found, v)
+			}
+		}
+	}
+	return found
+}
+
+// pickledText is the text that a pickle goes on with, after what only notes and frames; "" when it is something else.
+func pickledText(b []byte) string {
+	skipped := map[byte]int{0x94: 1, 'q': 2, 'r': 5, 0x95: 9} // MEMOIZE, BINPUT, LONG_BINPUT, FRAME
+	for len(b) > 0 && skipped[b[0]] > 0 && len(b) >= skipped[b[0]] {
+		b = b[skipped[b[0]]:]
+	}
+	size, begin := 0, 0
+	switch {
+	case len(b) > 2 && b[0] == 0x8c:
+		size, begin = int(b[1]), 2
+	case len(b) > 5 && b[0] == 'X' && b[2] == 0 && b[3] == 0 && b[4] == 0:
+		size, begin = int(b[1]), 5
+	}
+	if size == 0 || size > 64 || begin+size > len(b) {
+		return ""
+	}
+	return string(b[begin : begin+size])
+}
+
+// isPickle says whether a file is one by its name.
+func isPickle(name string) bool {
+	return slices.Contains([]string{".pkl", ".pickle", ".joblib"}, strings.ToLower(path.Ext(name)))
+}
+
+// Sklearn lists the versions of scikit-learn that wrote the pickles of a model in git, sorted; none where it has none.
+func (a *Artifact) Sklearn(ctx context.Context, label string) ([]string, error) {
+	files, err := a.ModelFiles(label)
+	if err != nil {
+		return nil, err
+	}
+	return sklearnOf(ctx, files)
+}
+
+func sklearnOf(ctx context.Context, files []ModelFile) ([]string, error) {
+	var all []string
+	for _, f := range files {
+		if !isPickle(f.Path) {
+			continue
+		}
+		r, err := f.Open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		found, err := sklearnVersions(r)
+		if err = errors.Join(err, r.Close()); err != nil {
+			return nil, fmt.Errorf("looking through %s: %w", f.Path, err)
+		}
+		all = append(all, found...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// otherLibraries warns of computes that pin another scikit-learn than wrote a model that runs there.
+func otherLibraries(ctx context.Context, a *Artifact, p *environments.Project) ([]string, error) {
+	var warnings []string
+	for _, model := range p.Artifact.Models {
+		pinned := map[string]string{}
+		for _, e := range p.Environments {
+			if e.Model(model.Label) == nil {
+				continue
+			}
+			for _, name := range computesOf(e) {
+				if v := pinnedSklearn(p.Compute(name)); v != "" {
+					pinned[name] = v
+				}
+			}
+		}
+		if len(pinned) == 0 || model.Path == "" {
+			continue
+		}
+		written, err := a.Sklearn(ctx, model.Label)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range p.Computes {
+			if v := pinned[c.Name]; v != "" && len(written) > 0 && !slices.Equal(written, []string{v}) {
+				warnings = append(warnings, fmt.Sprintf("model %s was written by scikit-learn %s, and compute %s installs %s: it may load wrongly, or not at all",
+					model.Label, strings.Join(written, " and "), c.Name, v))
+			}
+		}
+	}
+	return warnings, nil
+}
+
+func computesOf(e environments.Environment) []string {
+	var names []string
+	for _, g := range e.Gates {
+		names = append(names, g.Compute)
+	}
+	for _, s := range e.Scores {
+		names = append(names, s.Compute)
+	}
+	return names
+}
+
+// pinnedSklearn is the version of scikit-learn that a compute installs; "" when it says none.
+func pinnedSklearn(c *environments.Compute) string {
+	if c == nil {
+		return ""
+	}
+	for _, l := range c.Libraries {
+		if m := sklearnPinned.FindStringSubmatch(l); m != nil {
+			return m[1]
+		}
+	}
+	return ""
+}

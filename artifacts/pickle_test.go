@@ -1,0 +1,104 @@
+package artifacts
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bargeml/barge/environments"
+)
+
+// pickles are what Python's pickle makes, protocol by protocol, of a mapping as scikit-learn's estimators are pickled,
+// with another below it that notes the same version.
+var pickles = []string{
+	"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01(X\x04\x00\x00\x00coefq\x02c_codecs\nencode\nq\x03X\x03\x00\x00\x00\x00\x00\x00q\x04X\x06\x00\x00\x00latin1q\x05\x86q\x06Rq\x07X\x10\x00\x00\x00_sklearn_versionq\x08X\x05\x00\x00\x001.4.2q\tX\x05\x00\x00\x00stepsq\n]q\x0b}q\x0ch\x08h\tsau.",
+	"\x80\x03ccollections\nOrderedDict\nq\x00)Rq\x01(X\x04\x00\x00\x00coefq\x02C\x03\x00\x00\x00q\x03X\x10\x00\x00\x00_sklearn_versionq\x04X\x05\x00\x00\x001.4.2q\x05X\x05\x00\x00\x00stepsq\x06]q\x07}q\x08h\x04h\x05sau.",
+	"\x80\x04\x95^\x00\x00\x00\x00\x00\x00\x00\x8c\x0bcollections\x94\x8c\x0bOrderedDict\x94\x93\x94)R\x94(\x8c\x04coef\x94C\x03\x00\x00\x00\x94\x8c\x10_sklearn_version\x94\x8c\x051.4.2\x94\x8c\x05steps\x94]\x94}\x94h\x06h\x07sau.",
+}
+
+func compressed(t *testing.T, w io.WriteCloser, to *bytes.Buffer, s string) string {
+	t.Helper()
+	if _, err := io.WriteString(w, s); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return to.String()
+}
+
+func TestSklearnVersions(t *testing.T) {
+	var z, g bytes.Buffer
+	newer := "\x8c\x10_sklearn_version\x94\x95\x00\x00\x00\x00\x00\x00\x00\x00\x8c\x081.5.0rc1\x94"
+	zipped := compressed(t, zlib.NewWriter(&z), &z, pickles[2])
+	for name, tc := range map[string]struct{ in, want string }{
+		"protocol 2": {pickles[0], "1.4.2"},
+		"protocol 3": {pickles[1], "1.4.2"},
+		"protocol 4": {pickles[2], "1.4.2"},
+		"zlib":       {zipped, "1.4.2"},
+		"gzip":       {compressed(t, gzip.NewWriter(&g), &g, pickles[1]), "1.4.2"},
+		"two":        {pickles[2] + newer, "1.4.2 1.5.0rc1"},
+		"cut off":    {pickles[2][:strings.Index(pickles[2], "1.4.2")+3], ""},
+		"no version": {"\x8c\x10_sklearn_version\x94\x8c\x03one\x94", ""},
+		"no text":    {"\x8c\x10_sklearn_version\x94N.", ""},
+		"in prose":   {"# _sklearn_version 1.4.2", ""},
+		"empty":      {"", ""},
+		"cut zlib":   {zipped[:len(zipped)/2], ""},
+		"no zlib":    {"x\x9c" + strings.Repeat("a", 100), ""},
+	} {
+		got, err := sklearnVersions(strings.NewReader(tc.in))
+		if err != nil || strings.Join(got, " ") != tc.want {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, tc.want)
+		}
+	}
+	for before := 1<<20 - 40; before < 1<<20+180; before++ { // wherever it lies between what is read at once
+		got, err := sklearnVersions(strings.NewReader(strings.Repeat("\x00", before) + newer + strings.Repeat("\x00", 300)))
+		if err != nil || !slices.Equal(got, []string{"1.5.0rc1"}) {
+			t.Fatalf("after %d bytes: %q, %v", before, got, err)
+		}
+	}
+}
+
+func FuzzSklearnVersions(f *testing.F) {
+	for _, p := range pickles {
+		f.Add([]byte(p))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		found, err := sklearnVersions(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		for _, v := range found {
+			if !libraryVersion.MatchString(v) {
+				t.Errorf("%q was taken for a version", v)
+			}
+		}
+	})
+}
+
+// TestOtherLibraries: a compute that installs another scikit-learn than wrote the model is warned of.
+func TestOtherLibraries(t *testing.T) {
+	y := newYard(t)
+	y.write(map[string]string{"models/a.pkl": pickles[2], "models/notes.txt": pickles[1]})
+	y.commit("model")
+	y.project.Artifact.Models = []environments.Model{{Label: "a", Path: "models"}}
+	y.project.Environments[1].Models = []environments.ModelUse{{Label: "a"}}
+	for library, want := range map[string]string{
+		"pypi:scikit-learn==1.4.2": "", "pypi:mlflow==2.16.2": "", "pypi:scikit-learn>=1.5": "",
+		"pypi:scikit_learn==1.5.1": "model a was written by scikit-learn 1.4.2, and compute ml installs 1.5.1: it may load wrongly, or not at all",
+	} {
+		y.store, y.project.Computes[0].Libraries = newStore(t), []string{library}
+		r := y.build("")
+		if got := strings.Join(r.Warnings, "\n"); got != want {
+			t.Errorf("%s: %q, want %q", library, got, want)
+		}
+		in, err := y.store.Inspect(t.Context(), r.ID)
+		if err != nil || !slices.Equal(in.Models[0].Sklearn, []string{"1.4.2"}) {
+			t.Errorf("it is inspected as %+v, %v", in.Models, err)
+		}
+	}
+}
