@@ -352,8 +352,9 @@ func inContext(src string, around []*blockType) string {
 		}
 		src = kind.name + label + " {\n" + required + src + "}\n"
 	}
+	ownProject := strings.HasPrefix(src, "project")
 	for _, w := range world {
-		if !strings.Contains("\n"+src, "\n"+w.head+" {") && !(strings.HasPrefix(w.head, "project") && strings.HasPrefix(src, "project")) {
+		if !strings.Contains("\n"+src, "\n"+w.head+" {") && (w.head != `project "docs"` || !ownProject) {
 			src += w.head + " {\n" + w.body + "\n}\n"
 		}
 	}

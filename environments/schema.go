@@ -2,6 +2,8 @@ package environments
 
 import "strings"
 
+//go:generate go test -tags urfave_cli_no_docs -run ^TestDocsAreUpToDate$ . -update
+
 // blockType is a block that may be written in barge.hcl.
 type blockType struct {
 	name    string
