@@ -126,10 +126,10 @@ func TestMutants(t *testing.T) {
 	for _, m := range allMutants {
 		t.Run(m.rule, func(t *testing.T) {
 			out, failed := m.run(t, root, m.overlay(t, root))
-			switch {
-			case failed == "":
+			switch failed {
+			case "":
 				t.Errorf("without the rule no test of %s fails", m.pkg)
-			case failed == "build":
+			case "build":
 				t.Errorf("it does not compile:\n%s", out)
 			default:
 				killed++

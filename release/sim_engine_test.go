@@ -106,11 +106,13 @@ type events struct {
 func (e *events) Len() int      { return len(e.list) }
 func (e *events) Swap(i, j int) { e.list[i], e.list[j] = e.list[j], e.list[i] }
 func (e *events) Push(x any)    { e.list = append(e.list, x.(event)) } //nolint:forcetypeassert // it is one
+
 func (e *events) Pop() any {
 	last := e.list[len(e.list)-1]
 	e.list = e.list[:len(e.list)-1]
 	return last
 }
+
 func (e *events) Less(i, j int) bool {
 	return cmp.Or(e.list[i].at.Compare(e.list[j].at), e.list[i].seq-e.list[j].seq) < 0
 }
