@@ -135,19 +135,17 @@ func (h *house) printSandbox(status sandbox.Status, copied []sandbox.Copied) err
 		}
 		for _, t := range status.Twins {
 			fmt.Fprintf(w, "workspace %s: %s (id %d)\n", t.Name, t.URL, t.WorkspaceID)
-			console.Table(w, nil, [][]string{
-				{"  data", t.DBFS, "dbfs:/ and /dbfs/"},
+			console.Table(w, []string{"  data", t.DBFS, "dbfs:/ and /dbfs/"}, [][]string{
 				{"", t.Volumes, "/Volumes/"},
 				{"  notebooks", t.Workspace, "/Workspace/"},
 				{"  token", t.TokenFile},
 			})
 		}
-		console.Table(w, nil, [][]string{
-			{"MLflow", status.MLflow, `through each workspace's address: eval "$(barge sandbox env WORKSPACE)"`},
+		console.Table(w, []string{"MLflow", status.MLflow, `reached through each workspace: eval "$(barge sandbox env WORKSPACE)"`}, [][]string{
 			{"log", status.Log},
 		})
 		for _, d := range copied {
-			fmt.Fprintf(w, "%s of workspace %s: %d files, %d bytes, %d of the files copied now\n", d.Path, d.Workspace, d.Files, d.Bytes, d.Fresh)
+			fmt.Fprintf(w, "%s of workspace %s: %d of %d files copied, %d bytes in all\n", d.Path, d.Workspace, d.Fresh, d.Files, d.Bytes)
 		}
 	})
 }

@@ -54,10 +54,11 @@ func (s Status) Run(ctx context.Context, which string) ([]Run, error) {
 	number, at := which, ""
 	if page, err := url.Parse(which); err == nil && page.Host != "" {
 		m := pageOfRun.FindStringSubmatch(page.Fragment)
-		if m == nil {
-			return nil, fmt.Errorf("%s is not the page of a run", which)
+		i := slices.IndexFunc(s.Twins, func(t TwinStatus) bool { return strconv.FormatInt(t.WorkspaceID, 10) == page.Query().Get("o") })
+		if m == nil || i < 0 {
+			return nil, fmt.Errorf("%s is not the page of a run of this sandbox", which)
 		}
-		number, at = m[1], page.Scheme+"://"+page.Host
+		number, at = m[1], s.Twins[i].Name
 	}
 	id, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
@@ -70,7 +71,7 @@ func (s Status) Run(ctx context.Context, which string) ([]Run, error) {
 	var found []Run
 	var workspaces []string
 	for _, r := range slices.Backward(all) {
-		if r.RunID != id && r.TaskRunID != id || at != "" && !strings.HasPrefix(r.PageURL, at+"/") {
+		if r.RunID != id && r.TaskRunID != id || at != "" && r.Workspace != at {
 			continue
 		}
 		found = append(found, r)

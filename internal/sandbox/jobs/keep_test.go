@@ -111,7 +111,7 @@ func TestWhatIsKept(t *testing.T) {
 		t.Errorf("Runs after a restart (-before +after):\n%s", diff)
 	}
 	want := []Run{{
-		RunID: run, TaskRunID: run + 1, JobID: job, RunName: "nightly", TaskKey: "main", Trigger: "ONE_TIME", Notebook: "/n", Parameters: map[string]string{}, State: "TERMINATED",
+		RunID: run, TaskRunID: run + 1, JobID: job, PageURL: fmt.Sprintf("http://twin/?o=7#job/%d/run/%d", job, run+1), RunName: "nightly", TaskKey: "main", Trigger: "ONE_TIME", Notebook: "/n", Parameters: map[string]string{}, State: "TERMINATED",
 		Result: "SUCCESS", ExitValue: "e", Exited: true, Start: 1772445600000, End: 1772445600000, Cells: []Cell{{N: 1, Stdout: "hi\n", Millis: 3}},
 	}}
 	attempts, err := w.Attempts(run + 1)

@@ -100,6 +100,11 @@ func (s settings) noIndex() bool {
 func (s settings) forPip() []string {
 	environ := without(s.environ, "PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER",
 		"PIP_REQUIRE_VIRTUALENV", "PYTHONDONTWRITEBYTECODE")
+	// Some versions of pip look at no SSL_CERT_FILE of their own accord; all look at these.
+	named := s.values["cert"] + getenv(environ, "PIP_CERT") + getenv(environ, "REQUESTS_CA_BUNDLE") + getenv(environ, "CURL_CA_BUNDLE")
+	if file := getenv(environ, "SSL_CERT_FILE"); file != "" && named == "" {
+		environ = append(environ, "PIP_CERT="+file)
+	}
 	return append(environ, "PIP_USER=0", "PIP_REQUIRE_VIRTUALENV=0")
 }
 
