@@ -83,11 +83,11 @@ func (h *house) listTwinRuns(c *cli.Context, status sandbox.Status) error {
 
 func printTwinRun(w io.Writer, status sandbox.Status, r sandbox.Run) {
 	fmt.Fprintf(w, "run %d in workspace %s: %s, task %s, attempt %d\n", r.RunID, r.Workspace, r.RunName, r.TaskKey, r.Attempt+1)
-	rows := [][]string{{"  notebook", r.Notebook}, {"  result", howItStands(r)}, {"  started", moment(r.Start)}, {"  took", took(r)}, {"  page", r.PageURL}}
+	rows := [][]string{{"  result", howItStands(r)}, {"  started", moment(r.Start)}, {"  took", took(r)}, {"  page", r.PageURL}}
 	if twin, ok := status.Twin(r.Workspace); ok {
 		rows = append(rows, []string{"  log", filepath.Join(twin.Dir, "runs", strconv.FormatInt(r.TaskRunID, 10), "driver.log")})
 	}
-	console.Table(w, nil, rows)
+	console.Table(w, []string{"  notebook", r.Notebook}, rows)
 	for _, c := range r.Cells {
 		printCell(w, c)
 	}
