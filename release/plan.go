@@ -220,7 +220,7 @@ func (p *place) planSlots(ctx context.Context, c *candidate, e *environments.Env
 			return err
 		}
 		address := effects.SlotAddress{Registry: pin.Registry, Model: pin.Name, Stage: use.Stage, Archive: use.ArchiveExisting}
-		for _, other := range p.Project.Environments {
+		for _, other := range c.project.Environments {
 			neighbour := p.neighbour(other, use.Label)
 			switch {
 			case neighbour == nil:

@@ -361,8 +361,15 @@ func remember[T any](make func(string) (T, error)) func(string) (T, error) {
 // committed opens the commit that a command builds or trains from, and reads the project as that commit has it. Where
 // things are is still read here and now.
 func (h *house) committed(ctx context.Context, c *cli.Context) (*artifacts.Commit, *environments.Project, error) {
-	if _, err := h.project(); err != nil {
+	now, err := h.project()
+	if err != nil {
 		return nil, nil, err
+	}
+	if now.Artifact == nil {
+		return nil, nil, &usageError{
+			message: "barge.hcl has no artifact block: this is a deploy project",
+			hint:    "its releases come from the store by name; they are built where the notebooks are",
+		}
 	}
 	commit, err := artifacts.OpenCommit(ctx, h.dir, artifacts.CommitOptions{Ref: c.String("ref"), AllowDirty: c.Bool("allow-dirty"), HTTP: h.transport()})
 	var dirty *artifacts.DirtyError
