@@ -75,7 +75,7 @@ func newApp(h *house) *cli.App {
 			initCommand(h), validateCommand(h), fmtCommand(h),
 			trainCommand(h), buildCommand(h), inspectCommand(h),
 			planCommand(h), approveCommand(h), promoteCommand(h), gateCommand(h), scoreCommand(h), rollbackCommand(h), resumeCommand(h),
-			statusCommand(h), whyNotCommand(h), historyCommand(h), verifyCommand(h),
+			statusCommand(h), whyNotCommand(h), historyCommand(h), verifyCommand(h), diffCommand(h),
 			sandboxCommand(h), demoCommand(h), versionCommand(h),
 		},
 	}

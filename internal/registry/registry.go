@@ -36,6 +36,8 @@ type Registry interface {
 	ModelTags(ctx context.Context, model string) (map[string]string, error)
 	// Metrics reads the last value of every metric of the run that made a version.
 	Metrics(ctx context.Context, v Version) (map[string]float64, error)
+	// Parameters reads the parameters of the run that made a version.
+	Parameters(ctx context.Context, v Version) (map[string]string, error)
 }
 
 // Version is one version of a model as the registry told it.

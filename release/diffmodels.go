@@ -1,0 +1,227 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/bargeml/barge/artifacts"
+	"github.com/bargeml/barge/internal/registry"
+)
+
+// ModelDifference is a model that is another. What its registry does not tell is taken from evidence, or is not there.
+type ModelDifference struct {
+	Label      string              `json:"label"`
+	Before     *artifacts.ModelPin `json:"before,omitempty"`
+	After      *artifacts.ModelPin `json:"after,omitempty"`
+	SameFiles  bool                `json:"same_files"` // only the address is another
+	Metrics    []MetricChange      `json:"metrics"`    // all of them, changed or not
+	From       [2]string           `json:"metrics_from"`
+	Parameters []ValueChange       `json:"parameters"`
+	Signature  []string            `json:"signature"` // columns, each with "-" or "+" before it
+	Unread     []string            `json:"unread,omitempty"`
+}
+
+// MetricChange is a metric of both models, or of one.
+type MetricChange struct {
+	Name   string   `json:"name"`
+	Before *float64 `json:"before,omitempty"`
+	After  *float64 `json:"after,omitempty"`
+}
+
+// ValueChange is a text that is another; "" where there is none.
+type ValueChange struct {
+	Name   string `json:"name"`
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
+}
+
+// made is what is known of one model: of the run that made it, and of its files.
+type made struct {
+	metrics    map[string]float64
+	from       string
+	parameters map[string]string
+	signature  []string
+}
+
+func (w *World) diffModels(ctx context.Context, d *Difference) error {
+	changed, err := artifacts.Diff(d.Before.artifact.Manifest, d.After.artifact.Manifest)
+	if err != nil {
+		return err
+	}
+	p := w.reading(d)
+	for _, c := range changed.Models {
+		m := ModelDifference{Label: c.Label, Before: c.Before, After: c.After, SameFiles: c.SameFiles, Metrics: []MetricChange{}, Parameters: []ValueChange{}, Signature: []string{}}
+		was, is := m.made(ctx, p, c.Before), m.made(ctx, p, c.After)
+		if p != nil && (len(was.metrics) == 0 || len(is.metrics) == 0) { // both from one kind of source, as far as that goes
+			p.answeredOf(ctx, d.Before.artifact.ID(), &was.metrics, &was.from)
+			p.answeredOf(ctx, d.After.artifact.ID(), &is.metrics, &is.from)
+		}
+		m.compare(was, is)
+		d.Models = append(d.Models, m)
+	}
+	return ctx.Err()
+}
+
+// reading is the environment from which registries and evidence are read: one that was asked about, else the last that
+// can be had; nil when none can.
+func (w *World) reading(d *Difference) *place {
+	for _, s := range []Side{d.After, d.Before} {
+		if s.at != nil {
+			return s.at
+		}
+	}
+	for _, e := range slices.Backward(w.Project.Environments) {
+		if p, err := w.place(e.Name); err == nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// made asks the registry for what it knows of a model; what it does not tell is noted.
+func (m *ModelDifference) made(ctx context.Context, p *place, pin *artifacts.ModelPin) made {
+	if pin == nil || pin.InGit() || p == nil {
+		return made{}
+	}
+	out, err := p.made(ctx, *pin)
+	if err != nil {
+		m.Unread = append(m.Unread, fmt.Sprintf("version %s: %v", pin.Version, err))
+	}
+	return out
+}
+
+func (p *place) made(ctx context.Context, pin artifacts.ModelPin) (made, error) {
+	r, err := p.site.Registries(pin.Registry)
+	if err != nil {
+		return made{}, err
+	}
+	v, err := r.Resolve(ctx, pin.Name, pin.Version)
+	if err != nil {
+		return made{}, err
+	}
+	var out made
+	var failed [3]error
+	if out.metrics, failed[0] = r.Metrics(ctx, v); len(out.metrics) > 0 {
+		out.from = "the run that made it"
+	}
+	out.parameters, failed[1] = r.Parameters(ctx, v)
+	out.signature, failed[2] = signature(ctx, r, v)
+	return out, errors.Join(failed[:]...)
+}
+
+const largestDescription = 1 << 20
+
+// signature reads what a model takes and gives, as MLflow describes it beside the model: a line for each column.
+func signature(ctx context.Context, r registry.Registry, v registry.Version) ([]string, error) {
+	for f, err := range r.Files(ctx, v) {
+		if err != nil {
+			return nil, err
+		}
+		if f.Path != "MLmodel" {
+			continue
+		}
+		body, err := f.Open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer body.Close()
+		text, err := io.ReadAll(io.LimitReader(body, largestDescription))
+		if err != nil {
+			return nil, fmt.Errorf("reading the signature of %s: %w", v, err)
+		}
+		return columns(string(text)), nil
+	}
+	return nil, nil
+}
+
+// columns takes the signature out of an MLmodel file. What is not as MLflow writes it is told as it stands.
+func columns(description string) []string {
+	var out []string
+	within, part, text := false, "", ""
+	end := func() {
+		out = append(out, described(part, text)...)
+		part, text = "", ""
+	}
+	for line := range strings.Lines(description) {
+		line = strings.TrimRight(line, "\r\n")
+		name, rest, isKey := strings.Cut(strings.TrimSpace(line), ":")
+		switch {
+		case !strings.HasPrefix(line, " "):
+			end()
+			within = line == "signature:"
+		case !within:
+		case strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "   ") && isKey:
+			end()
+			part, text = name, strings.TrimSpace(rest)
+		default:
+			text += " " + strings.TrimSpace(line)
+		}
+	}
+	end()
+	return out
+}
+
+func described(part, text string) []string {
+	if part == "" || text == "" || text == "null" {
+		return nil
+	}
+	if inner, ok := strings.CutPrefix(text, "'"); ok {
+		text = strings.ReplaceAll(strings.TrimSuffix(inner, "'"), "''", "'")
+	}
+	var parsed []struct {
+		Name   string          `json:"name"`
+		Type   string          `json:"type"`
+		Tensor json.RawMessage `json:"tensor-spec"`
+	}
+	if json.Unmarshal([]byte(text), &parsed) != nil {
+		return []string{part + " " + text}
+	}
+	var out []string
+	for _, c := range parsed {
+		out = append(out, strings.Join(strings.Fields(part+" "+c.Name+" "+c.Type+" "+string(c.Tensor)), " "))
+	}
+	return out
+}
+
+func (m *ModelDifference) compare(was, is made) {
+	m.From = [2]string{was.from, is.from}
+	for _, name := range eitherOf(was.metrics, is.metrics) {
+		m.Metrics = append(m.Metrics, MetricChange{name, pointer(was.metrics, name), pointer(is.metrics, name)})
+	}
+	for _, name := range eitherOf(was.parameters, is.parameters) {
+		if was.parameters[name] != is.parameters[name] {
+			m.Parameters = append(m.Parameters, ValueChange{name, was.parameters[name], is.parameters[name]})
+		}
+	}
+	for _, c := range was.signature {
+		if !slices.Contains(is.signature, c) {
+			m.Signature = append(m.Signature, "- "+c)
+		}
+	}
+	for _, c := range is.signature {
+		if !slices.Contains(was.signature, c) {
+			m.Signature = append(m.Signature, "+ "+c)
+		}
+	}
+}
+
+func eitherOf[V any](a, b map[string]V) []string {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// pointer is a finite number of a table; JSON has no other.
+func pointer(table map[string]float64, name string) *float64 {
+	v, ok := table[name]
+	if !ok || v != v || v > 1e308 || v < -1e308 {
+		return nil
+	}
+	return &v
+}
