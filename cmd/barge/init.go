@@ -116,14 +116,19 @@ func (h *house) wishes(c *cli.Context) (survey.Wishes, error) {
 
 // unwritten refuses a folder that has a project.
 func (h *house) unwritten() error {
-	there, err := environments.Files(h.dir)
-	if err != nil || len(there) == 0 {
-		return nil //nolint:nilerr // a folder without barge.hcl is what is wanted; one that cannot be read is told by Look
+	entries, err := os.ReadDir(h.dir)
+	if err != nil {
+		return err
 	}
-	return &usageError{
-		message: fmt.Sprintf("%s is there already, and init never overwrites", filepath.Base(there[0])),
-		hint:    "barge init --print shows what init would write; move the file away to have it written",
+	for _, e := range entries {
+		if environments.IsFile(e.Name()) {
+			return &usageError{
+				message: e.Name() + " is there already, and init never overwrites",
+				hint:    "barge init --print shows what init would write; move the file away to have it written",
+			}
+		}
 	}
+	return nil
 }
 
 // writeNew writes a file that must not be there.
