@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -17,6 +18,9 @@ type BuildOptions struct {
 	// Registry gives the registry of a label in barge.hcl. It is asked only for models that are in one.
 	Registry func(ctx context.Context, label string) (Registry, error)
 	Barge    string // the version that builds, for the provenance alone
+	// Tag is the tag that a pipeline says it runs for, on the commit TagOf. It names the release where the clone has no
+	// tag for it: pipelines often fetch none.
+	Tag, TagOf string
 }
 
 // Release is what a build made, or found made already.
@@ -48,7 +52,7 @@ func Build(ctx context.Context, c *Commit, o BuildOptions) (Release, error) {
 	if parts, err = append(sources.parts(), parts...), m.check(); err != nil {
 		return Release{}, fmt.Errorf("building commit %.12s: %w", c.Hash, err)
 	}
-	names, err := c.releaseNames(o.Project.TagPrefixOrDefault())
+	names, err := c.releaseNames(o)
 	if err != nil {
 		return Release{}, err
 	}
@@ -100,10 +104,14 @@ func (s *Store) name(ctx context.Context, c *Commit, r Release, o BuildOptions) 
 }
 
 // releaseNames are the names that the tags on the commit give, the best first.
-func (c *Commit) releaseNames(prefix string) ([]string, error) {
+func (c *Commit) releaseNames(o BuildOptions) ([]string, error) {
+	prefix := o.Project.TagPrefixOrDefault()
 	tags, err := c.repo.tagsOf(plumbing.NewHash(c.Hash), prefix)
 	if err != nil {
 		return nil, err
+	}
+	if len(tags) == 0 && o.TagOf == c.Hash && strings.HasPrefix(o.Tag, prefix) {
+		tags = []string{o.Tag}
 	}
 	return releaseNames(c.Hash, tags, prefix)
 }

@@ -151,13 +151,15 @@ func (y *yard) try(ref string) (Release, error) {
 	}
 	return Build(context.Background(), c, BuildOptions{
 		Project: y.project, Store: y.store, Barge: "0.0.0-test",
-		Registry: func(_ context.Context, label string) (Registry, error) {
-			if label != "shared" {
-				return nil, fmt.Errorf("asked for registry %q", label)
-			}
-			return y.models, nil
-		},
+		Registry: y.registry,
 	})
+}
+
+func (y *yard) registry(_ context.Context, label string) (Registry, error) {
+	if label != "shared" {
+		return nil, fmt.Errorf("asked for registry %q", label)
+	}
+	return y.models, nil
 }
 
 func (y *yard) build(ref string) Release {
@@ -441,6 +443,10 @@ func TestRefusedSources(t *testing.T) {
 		{"submodule", func(y *yard) {
 			y.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", "file://"+newRepo(y.t, map[string]string{"x": "x"}).dir, "notebooks/sub.py")
 		}, "notebooks/sub.py is a git submodule"},
+		{"submodule with notebooks", func(y *yard) {
+			y.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", "file://"+newRepo(y.t, map[string]string{"x.py": "x"}).dir, "notebooks/vendor")
+		}, "notebooks/vendor is a git submodule, which is not part of the commit: exclude it"},
+		{"symlink to a folder", func(y *yard) { link(y, "notebooks/more", "../conf") }, "notebooks/more is a symlink to the folder conf, whose files would not ship"},
 		{"one notebook twice", func(y *yard) { y.write(map[string]string{"notebooks/score.py": notebook("1")}) }, "score.ipynb and score.py: on Databricks both are the notebook score"},
 		{"case", func(y *yard) { y.write(map[string]string{"notebooks/TRAIN.py": notebook("1")}) }, "TRAIN.py and train.py differ in case alone"},
 		{"case of a folder", func(y *yard) { y.write(map[string]string{"notebooks/Shared/x.py": "1\n"}) }, "the folders Shared and shared differ in case alone"},
@@ -528,9 +534,23 @@ func TestPartialClone(t *testing.T) {
 	if _, err := Build(t.Context(), c, BuildOptions{Project: p, Store: newStore(t)}); err != nil {
 		t.Errorf("HEAD is all there, but: %v", err)
 	}
-	c = open(t, clone.dir, r.git("rev-parse", "HEAD~1"))
-	_, err := Build(t.Context(), c, BuildOptions{Project: p, Store: newStore(t)})
-	if err == nil || !strings.Contains(err.Error(), "nb/a.py: ") || !strings.Contains(err.Error(), "a partial clone lacks it") {
-		t.Errorf("a blob that is not in the clone: %v", err)
+	earlier := r.git("rev-parse", "HEAD~1")
+	_, err := Build(t.Context(), open(t, clone.dir, earlier), BuildOptions{Project: p, Store: newStore(t)})
+	if err == nil || !strings.Contains(err.Error(), "nb/a.py: ") {
+		t.Fatalf("a blob that is not in the clone: %v", err)
+	}
+	_, advice, ok := strings.Cut(err.Error(), "a partial clone lacks it until git fetches it: git ")
+	if !ok {
+		t.Fatalf("it does not say how to go on: %v", err)
+	}
+	clone.git("config", "maintenance.auto", "false") // or it would go on in the background
+	clone.git(strings.Fields(advice)...)
+	want, err := Build(t.Context(), open(t, r.dir, earlier), BuildOptions{Project: p, Store: newStore(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Build(t.Context(), open(t, clone.dir, earlier), BuildOptions{Project: p, Store: newStore(t)})
+	if err != nil || got.ID != want.ID {
+		t.Errorf("after what it advised: %s, %v, want %s", got.ID, err, want.ID)
 	}
 }

@@ -33,6 +33,8 @@ type Commit struct {
 	repo *repository
 	tree *object.Tree
 	lfs  *lfs
+
+	head, allowDirty bool // it was asked for as HEAD; its files may be changed in the working tree
 }
 
 // CommitOptions say which commit. The zero value is HEAD, of a clean working tree.
@@ -86,6 +88,7 @@ func OpenCommit(ctx context.Context, dir string, o CommitOptions) (*Commit, erro
 	if o.Ref != "" {
 		return c, nil
 	}
+	c.head, c.allowDirty = true, o.AllowDirty
 	c.LeftOut, err = c.changed(ctx)
 	if err == nil && len(c.LeftOut) > 0 && !o.AllowDirty {
 		err = &DirtyError{Folder: folder, Files: c.LeftOut}
@@ -115,7 +118,7 @@ func (r *repository) folder(dir string) (string, error) {
 // missing explains an object that is not in this clone.
 func missing(err error) error {
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
-		return fmt.Errorf("%w in this clone: a partial clone lacks it until git fetches it: git fetch --refetch --filter=blob:limit=1t", err)
+		return fmt.Errorf("%w in this clone: a partial clone lacks it until git fetches it: git fetch --refetch --filter=blob:limit=100g", err)
 	}
 	return err
 }
@@ -271,7 +274,10 @@ func (c *Commit) follow(e entry) (entry, error) {
 		if err != nil {
 			return e, err
 		}
-		if !ok || next.mode == filemode.Dir {
+		if ok && next.mode == filemode.Dir {
+			return e, fmt.Errorf("%s is a symlink to the folder %s, whose files would not ship: name that folder (notebooks.from), or exclude it", first, to)
+		}
+		if !ok {
 			return e, fmt.Errorf("%s is a symlink to %s, which is no file of the commit: replace it by the file, or exclude it", first, to)
 		}
 		e = next

@@ -48,6 +48,37 @@ func (c *Commit) changed(ctx context.Context) ([]string, error) {
 	return changed, nil
 }
 
+// unchanged holds files outside the project folder, which only the project's paths tell of, to what OpenCommit holds
+// those in it.
+func (c *Commit) unchanged(files []candidate) error {
+	if !c.head || c.Folder == "." {
+		return nil
+	}
+	look, err := c.repo.lookAt()
+	if err != nil {
+		return err
+	}
+	var changed []string
+	for _, f := range files {
+		if strings.HasPrefix(f.path, c.Folder+"/") || slices.Contains(c.LeftOut, f.path) {
+			continue
+		}
+		same, err := look.same(c, f.entry)
+		if err != nil {
+			return fmt.Errorf("comparing the working tree with HEAD: %w", err)
+		}
+		if !same {
+			changed = append(changed, f.path)
+		}
+	}
+	if len(changed) > 0 && !c.allowDirty {
+		return &DirtyError{Folder: c.Folder, Files: changed}
+	}
+	c.LeftOut = append(c.LeftOut, changed...)
+	slices.Sort(c.LeftOut)
+	return nil
+}
+
 // looker compares files of the working tree with blobs, and asks the index first: it remembers size and time of every
 // file as git last saw it equal.
 type looker struct {

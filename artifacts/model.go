@@ -164,6 +164,9 @@ func (p pinner) inGit(ctx context.Context, m environments.Model) (ModelPin, []pa
 	if err != nil {
 		return ModelPin{}, nil, err
 	}
+	if err := p.commit.unchanged(files); err != nil {
+		return ModelPin{}, nil, err
+	}
 	pin := ModelPin{Label: m.Label}
 	var parts []part
 	for _, f := range files {

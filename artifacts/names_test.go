@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bargeml/barge/environments"
 )
 
 func TestReleaseNames(t *testing.T) {
@@ -54,7 +56,7 @@ func TestTagsOf(t *testing.T) {
 	r.commit("second")
 	r.git("tag", "v2.0.0")
 	c := open(t, r.dir, "v1.0.0")
-	got, err := c.releaseNames("v")
+	got, err := c.releaseNames(BuildOptions{Project: &environments.Project{}})
 	if diff := cmp.Diff([]string{"1.2.0", "1.1.0", "1.0.0"}, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}

@@ -48,6 +48,9 @@ func Pack(ctx context.Context, c *Commit, a *environments.Artifact) (*Sources, e
 	if err != nil {
 		return nil, err
 	}
+	if err := c.unchanged(notebooks); err != nil {
+		return nil, err
+	}
 	if len(notebooks) == 0 {
 		return nil, fmt.Errorf("commit %.12s has no notebooks: nothing in %s matches include %q", c.Hash, orDot(a.Notebooks.From), a.Notebooks.Includes())
 	}
@@ -84,6 +87,9 @@ func (s *Sources) packConfig(ctx context.Context, c *Commit, from string) error 
 	}
 	config, err := c.matching(ctx, "config.from", from, []string{"**"}, nil)
 	if err != nil {
+		return err
+	}
+	if err := c.unchanged(config); err != nil {
 		return err
 	}
 	s.config, s.ConfigFiles, err = c.spool(ctx, config, nil)
@@ -142,16 +148,38 @@ func (c *Commit) matching(ctx context.Context, what, from string, include, exclu
 		if root != "." {
 			as = strings.TrimPrefix(e.path, root+"/")
 		}
-		if matchesAny(include, as) && !matchesAny(exclude, as) {
+		if matchesAny(exclude, as) || e.path == root {
+			return nil
+		}
+		hides, err := c.hidesFolder(e)
+		if hides || matchesAny(include, as) {
 			found = append(found, candidate{as, e})
 		}
-		return nil
+		return err
 	})
 	if errors.Is(err, object.ErrDirectoryNotFound) {
 		return nil, fmt.Errorf("%s: commit %.12s has no folder %s: is it committed?", what, c.Hash, root)
 	}
 	slices.SortFunc(found, func(a, b candidate) int { return strings.Compare(a.as, b.as) })
 	return found, err
+}
+
+// hidesFolder says whether an entry stands for a folder whose files would be missed: a submodule, or a symlink to one.
+// Reading it tells what to do.
+func (c *Commit) hidesFolder(e entry) (bool, error) {
+	if e.mode != filemode.Symlink {
+		return e.mode == filemode.Submodule, nil
+	}
+	to, err := readBlob(c.repo, e)
+	if err != nil || path.IsAbs(string(to)) {
+		return false, err
+	}
+	at := path.Join(path.Dir(e.path), string(to))
+	if at == ".." || strings.HasPrefix(at, "../") {
+		return false, nil
+	}
+	target, ok, err := c.find(at)
+	return ok && target.mode == filemode.Dir, err
 }
 
 // spool reads the files, in parallel, and puts them into a tar beside; each sees every file in order.

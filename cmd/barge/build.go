@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/bargeml/barge/artifacts"
 	"github.com/bargeml/barge/environments"
+	"github.com/bargeml/barge/internal/ci"
 	"github.com/bargeml/barge/internal/console"
 	"github.com/bargeml/barge/release"
 )
@@ -76,10 +79,21 @@ func (h *house) build(ctx context.Context, c *cli.Context) (artifacts.Release, e
 	if err != nil {
 		return artifacts.Release{}, err
 	}
-	return artifacts.Build(ctx, commit, artifacts.BuildOptions{
-		Project: project, Store: store, Barge: version,
+	tag, of := ci.Tag(os.Getenv)
+	built, err := artifacts.Build(ctx, commit, artifacts.BuildOptions{
+		Project: project, Store: store, Barge: version, Tag: tag, TagOf: of,
 		Registry: func(_ context.Context, label string) (artifacts.Registry, error) { return h.registry(label, "") },
 	})
+	return built, committedFirst(err)
+}
+
+// committedFirst makes of uncommitted changes what is to be typed otherwise.
+func committedFirst(err error) error {
+	var dirty *artifacts.DirtyError
+	if errors.As(err, &dirty) {
+		return &usageError{message: err.Error(), hint: "commit them, or --allow-dirty builds HEAD without them"}
+	}
+	return err
 }
 
 func inspectCommand(h *house) *cli.Command {
@@ -158,7 +172,7 @@ func (h *house) train(ctx context.Context, c *cli.Context) (*release.Trained, er
 	}
 	sources, err := artifacts.Pack(ctx, commit, project.Artifact)
 	if err != nil {
-		return nil, err
+		return nil, committedFirst(err)
 	}
 	defer sources.Close()
 	world, err := h.world(ctx)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -372,12 +371,8 @@ func (h *house) committed(ctx context.Context, c *cli.Context) (*artifacts.Commi
 		}
 	}
 	commit, err := artifacts.OpenCommit(ctx, h.dir, artifacts.CommitOptions{Ref: c.String("ref"), AllowDirty: c.Bool("allow-dirty"), HTTP: h.transport()})
-	var dirty *artifacts.DirtyError
-	if errors.As(err, &dirty) {
-		return nil, nil, &usageError{message: err.Error(), hint: "commit them, or --allow-dirty builds HEAD without them"}
-	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, committedFirst(err)
 	}
 	names, err := commit.Files("*.hcl")
 	if err != nil {
