@@ -75,9 +75,7 @@ var allMutants = []mutant{
 	},
 	{
 		"always Set", "release/switch.go",
-		"if err := o.set(ctx, p); err != nil {\n\t\t\treturn err\n\t\t}\n\t\to.Note(",
-		"if held, _ := p.Holds(ctx, o.want(p)); held {\n\t\t\tcontinue\n\t\t}\n\t\tif err := o.set(ctx, p); err != nil {\n\t\t\treturn err\n\t\t}\n\t\to.Note(",
-		engine, properties,
+		"	return o.set(ctx, p)\n", "	if held, _ := p.Holds(ctx, o.want(p)); held {\n\t\treturn nil\n\t}\n\treturn o.set(ctx, p)\n", engine, properties,
 	},
 	{
 		"L + D < TTL", "internal/ledger/clocks.go",
