@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/bargeml/barge/internal/sandbox/jobs"
 )
@@ -24,11 +25,16 @@ type Run struct {
 	jobs.Run
 }
 
+// controlPatience is how long a server may take to tell what it knows: one that was stopped never does.
+const controlPatience = 30 * time.Second
+
 // Runs are the runs of all twins, newest first.
 func (s Status) Runs(ctx context.Context) ([]Run, error) {
 	if !s.Running {
 		return nil, ErrNotRunning
 	}
+	ctx, cancel := context.WithTimeout(ctx, controlPatience)
+	defer cancel()
 	var all []Run
 	for _, t := range s.Twins {
 		var runs []jobs.Run

@@ -111,7 +111,7 @@ func Look(dir string) (Status, error) {
 	st := Status{Dir: dir, Log: logFile(dir), MLflow: mlflowDir(dir), Twins: []TwinStatus{}}
 	var r record
 	if err := disk.Load(stateFile(dir), &r); err != nil {
-		return st, err
+		return st, fmt.Errorf("%w; remove that file to go on without it", err)
 	}
 	if r.PID != 0 && alive(r.PID, r.Started) {
 		st.Running, st.PID, st.Twins = true, r.PID, r.Twins
