@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unicode"
 
 	"github.com/bargeml/barge/environments"
 )
@@ -76,8 +77,8 @@ func quote(text string) string {
 			b.WriteString(`\n`)
 		case r == '\t':
 			b.WriteString(`\t`)
-		case r < ' ' || r == 0x7f:
-			fmt.Fprintf(&b, `\u%04x`, r)
+		case unicode.IsControl(r):
+			b.WriteRune('\ufffd') // barge.hcl has none
 		default:
 			b.WriteRune(r)
 		}

@@ -2,7 +2,7 @@ package survey
 
 import (
 	"path"
-	"strings"
+	"regexp"
 )
 
 // path of an environment's folder; environments in one workspace have one each.
@@ -113,9 +113,12 @@ func (w *writer) gate(m Model, i int) {
 	w.line("}")
 }
 
+// attribute is what may stand behind metrics and a dot.
+var attribute = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+
 func (w *writer) expects(r Run) {
 	fact, sign, worse, bar := "metrics."+r.metric(), ">=", "- 0.01", "0.5"
-	if strings.Contains(r.metric(), "/") {
+	if !attribute.MatchString(r.metric()) {
 		fact = "metrics[" + quote(r.metric()) + "]"
 	}
 	if lessIsBetter(r.metric()) {

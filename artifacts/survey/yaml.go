@@ -54,7 +54,7 @@ func parseYAML(text string) (*node, error) {
 	}
 	n, err := p.block(p.indent(), 0)
 	if err == nil && !p.done() {
-		err = errors.New("its indent fits nothing above")
+		err = errors.New("it fits nothing above")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("line %d: %w", p.number(), err)
@@ -119,6 +119,8 @@ func (p *yamlParser) block(column, depth int) (*node, error) {
 				return nil, err
 			}
 			out.items = append(out.items, item)
+		} else if len(out.items) > 0 {
+			return out, nil // the next key of a mapping whose list stands as far left as it
 		} else if err := p.entry(out, column, content, depth); err != nil {
 			return nil, err
 		}
@@ -145,7 +147,7 @@ func (p *yamlParser) item(column int, rest string, depth int) (*node, error) {
 // entry reads one key of a mapping with its value.
 func (p *yamlParser) entry(into *node, column int, content string, depth int) error {
 	key, rest, ok := splitKey(content)
-	if !ok || len(into.items) > 0 {
+	if !ok {
 		return fmt.Errorf("%.40q is beyond what is read here", content)
 	}
 	var value *node
