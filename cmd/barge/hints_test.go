@@ -62,7 +62,7 @@ func misused(c *cli.Command, words []string) string {
 		switch {
 		case sub != nil:
 			flags, below = sub.Flags, sub.Subcommands
-		case word == "--help":
+		case word == "--help", word == "-": // stdin, and nothing after it
 			return ""
 		case strings.HasPrefix(word, "-") && defined(flags, word) == nil:
 			return word

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/bargeml/barge/artifacts"
 	"github.com/bargeml/barge/internal/sandbox"
@@ -70,7 +71,7 @@ func TestStory(t *testing.T) {
 
 func same(t *testing.T, got, want any) {
 	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(release.Status{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/bargeml/barge/artifacts"
@@ -15,14 +16,14 @@ import (
 )
 
 // gitModel is a model of the artifact itself; read counts how often its bytes are asked for.
-func gitModel(written string, read *int, files map[string]string) effects.GitModel {
+func gitModel(written string, read *atomic.Int32, files map[string]string) effects.GitModel {
 	m := effects.GitModel{Written: written}
 	for at, body := range files {
 		sum := sha256.Sum256([]byte(body))
 		m.Files = append(m.Files, artifacts.ModelFile{
 			File: artifacts.File{Path: at, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(body))},
 			Open: func(context.Context) (io.ReadCloser, error) {
-				*read++
+				read.Add(1)
 				return io.NopCloser(strings.NewReader(body)), nil
 			},
 		})
@@ -36,7 +37,7 @@ func gitModel(written string, read *int, files map[string]string) effects.GitMod
 func TestModelsOfTheArtifact(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	read := 0
+	var read atomic.Int32
 	file := gitModel("models/titanic.pkl", &read, map[string]string{"titanic.pkl": "pickled"})
 	folder := gitModel("models/net", &read, map[string]string{"MLmodel": "flavors: {}\n", "data/model.pkl": "\x80\x04."})
 	deployed := func(shipped files, models ...effects.GitModel) *effects.Folder {
@@ -55,8 +56,8 @@ func TestModelsOfTheArtifact(t *testing.T) {
 	if one.Path == without.Path {
 		t.Error("with a model the release's folder has the same name")
 	}
-	if again := deployed(files{"other.py": "2"}, file, folder); read != 3 || !slices.Equal(again.Paths()[1:], one.Paths()[1:]) {
-		t.Errorf("files of models were read %d times, want 3; folders are %v and %v", read, one.Paths(), again.Paths())
+	if again := deployed(files{"other.py": "2"}, file, folder); read.Load() != 3 || !slices.Equal(again.Paths()[1:], one.Paths()[1:]) {
+		t.Errorf("files of models were read %d times, want 3; folders are %v and %v", read.Load(), one.Paths(), again.Paths())
 	}
 	for uri, want := range map[string]string{"/titanic.pkl": "pickled", "/MLmodel": "flavors: {}\n", "/data/model.pkl": "\x80\x04."} {
 		m := file
