@@ -220,8 +220,11 @@ func (p *place) planSlots(ctx context.Context, c *candidate, e *environments.Env
 			return err
 		}
 		address := effects.SlotAddress{Registry: pin.Registry, Model: pin.Name, Stage: use.Stage, Archive: use.ArchiveExisting}
-		for _, other := range c.project.Environments {
+		for _, other := range p.Project.Environments {
 			neighbour := p.neighbour(other, use.Label)
+			if carried := c.project.Environment(other.Name); neighbour == nil {
+				neighbour = p.neighbour(*carried, use.Label) // a deploy project's barge.hcl names no slots
+			}
 			switch {
 			case neighbour == nil:
 			case p.follows(p.name, other.Name, map[string]bool{}):
