@@ -39,10 +39,23 @@ func readHandbook(t *testing.T) (commands []typed, prose string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, fence := range fences.FindAllStringSubmatch(string(page), -1) {
+	commands = commandsOf(t, string(page))
+	prose = fences.ReplaceAllString(string(page), "")
+	if len(commands) == 0 || strings.Contains(prose, "```") {
+		t.Fatalf("%s: every fenced block is to be sh with a situation's name", handbook)
+	}
+	return commands, prose
+}
+
+// commandsOf are the commands of a page, in their order.
+func commandsOf(t *testing.T, page string) []typed {
+	t.Helper()
+	var commands []typed
+	for _, fence := range fences.FindAllStringSubmatch(page, -1) {
 		for line := range strings.Lines(fence[2]) {
 			c := typed{block: fence[1], line: strings.TrimSpace(line)}
 			if m := otherExit.FindStringSubmatch(line); m != nil {
+				var err error
 				if c.exit, err = strconv.Atoi(m[1]); err != nil {
 					t.Fatal(err)
 				}
@@ -50,11 +63,7 @@ func readHandbook(t *testing.T) (commands []typed, prose string) {
 			commands = append(commands, c)
 		}
 	}
-	prose = fences.ReplaceAllString(string(page), "")
-	if len(commands) == 0 || strings.Contains(prose, "```") {
-		t.Fatalf("%s: every fenced block is to be sh with a situation's name", handbook)
-	}
-	return commands, prose
+	return commands
 }
 
 // TestOperations types every command of the handbook, as it stands there, in the situation that it is for. Scripts have
