@@ -340,8 +340,8 @@ func TestFireAndRuns(t *testing.T) {
 	ended := f.ended(run)
 	same(t, "as its schedule", []any{ended.Trigger, ended.RunType, ended.Schedule.QuartzCronExpression}, []any{jobs.TriggerTypePeriodic, jobs.RunTypeJobRun, "0 0 2 * * ?"})
 	same(t, "runs", call(t, f.twin, "GET /_sandbox/runs", ""), fmt.Sprintf(
-		`200 [{"run_id":%d,"task_run_id":%d,"job_id":%d,"run_name":"score","task_key":"main","attempt_number":0,"trigger":"PERIODIC","notebook_path":"/Shared/exits","parameters":{"say":"hello"},"state":"TERMINATED","result":"SUCCESS","exit_value":"hello","exited":true,"start_time":%d,"end_time":%d,"cells":[]}]`,
-		run, ended.Tasks[0].RunId, job, ended.Tasks[0].StartTime, ended.Tasks[0].EndTime))
+		`200 [{"run_id":%d,"task_run_id":%d,"job_id":%d,"run_page_url":%q,"run_name":"score","task_key":"main","attempt_number":0,"trigger":"PERIODIC","notebook_path":"/Shared/exits","parameters":{"say":"hello"},"state":"TERMINATED","result":"SUCCESS","exit_value":"hello","exited":true,"start_time":%d,"end_time":%d,"cells":[]}]`,
+		run, ended.Tasks[0].RunId, job, ended.Tasks[0].RunPageUrl, ended.Tasks[0].StartTime, ended.Tasks[0].EndTime))
 	f.must(jobs.NewJobs(f.api).Update(f.context(), jobs.UpdateJob{JobId: job, FieldsToRemove: []string{"schedule"}}))
 	same(t, "no schedule", call(t, f.twin, fire, ""), fmt.Sprintf(`400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Job %d has no schedule that could fire."}`, job))
 	same(t, "no such job", call(t, f.twin, "POST /_sandbox/jobs/7/fire", ""), `400 {"error_code":"INVALID_PARAMETER_VALUE","message":"Job 7 does not exist."}`)

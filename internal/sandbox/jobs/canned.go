@@ -21,7 +21,9 @@ type Canned struct {
 // Execute answers, after waiting for a Hold on the notebook to be released. When ctx ends first it answers Canceled.
 func (c *Canned) Execute(ctx context.Context, a Attempt) Outcome {
 	c.mu.Lock()
-	c.attempts = append(c.attempts, a)
+	kept := a
+	kept.Say = nil // a func is nothing that could be compared
+	c.attempts = append(c.attempts, kept)
 	if c.changed != nil {
 		close(c.changed)
 		c.changed = nil

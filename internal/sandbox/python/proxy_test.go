@@ -58,14 +58,15 @@ func behindProxy(t *testing.T, packages map[string]string) (environ []string, as
 		_, _ = io.Copy(here, there)
 	}))
 	t.Cleanup(proxy.Close)
-	return []string{
-			"HTTPS_PROXY=" + proxy.URL, "SSL_CERT_FILE=" + authority, "PIP_INDEX_URL=https://" + indexHost + "/simple",
-			"PIP_RETRIES=0", "UV_HTTP_RETRIES=0",
-		}, func() []string {
-			mu.Lock()
-			defer mu.Unlock()
-			return slices.Compact(slices.Clone(hosts))
-		}
+	environ = []string{
+		"HTTPS_PROXY=" + proxy.URL, "SSL_CERT_FILE=" + authority, "PIP_INDEX_URL=https://" + indexHost + "/simple",
+		"PIP_RETRIES=0", "UV_HTTP_RETRIES=0",
+	}
+	return environ, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Compact(slices.Clone(hosts))
+	}
 }
 
 // simpleIndex serves a folder of wheels as a package index does.
