@@ -15,7 +15,7 @@ type Notebook struct {
 	Language string            `json:"language"`
 	Runs     []string          `json:"runs,omitempty"`    // what it names by %run, as written
 	Models   []string          `json:"models,omitempty"`  // registered models that it names
-	Metrics  []string          `json:"metrics,omitempty"` // names of metrics that it logs
+	Metrics  []string          `json:"metrics,omitempty"` // names of metrics that it logs, or of those that it computes
 	Widgets  map[string]string `json:"widgets,omitempty"` // that it reads, with their defaults
 	Needs    []string          `json:"needs,omitempty"`   // widgets that it reads and gives no default
 	Trains   bool              `json:"trains"`
@@ -47,6 +47,7 @@ var (
 	logMetric   = regexp.MustCompile(`log_metric\(\s*["']([A-Za-z_][\w/-]*)["']`)
 	logMetrics  = regexp.MustCompile(`(?s)(?:log_metrics\(\s*|metrics["']?\s*[=:]\s*)\{([^}]*)\}`)
 	key         = regexp.MustCompile(`["']([A-Za-z_][\w/-]*)["']\s*:`)
+	scoreOf     = regexp.MustCompile(`\b(accuracy|roc_auc|f1|r2)_score\(`)
 	widgetText  = regexp.MustCompile(`dbutils\.widgets\.(?:text|dropdown|combobox)\(\s*(?:name\s*=\s*)?["']([^"'\n]+)["']\s*,\s*(?:defaultValue\s*=\s*)?["']([^"'\n]*)["']`)
 	widgetGet   = regexp.MustCompile(`dbutils\.widgets\.get\(\s*["']([^"'\n]+)["']`)
 	trains      = regexp.MustCompile(`\.fit\(|log_model\(|registered_model_name|register_model\(|\.train\(`)
@@ -127,6 +128,12 @@ func (n *Notebook) readMetrics() {
 		for _, k := range key.FindAllStringSubmatch(m[1], -1) {
 			n.Metrics = with(n.Metrics, k[1])
 		}
+	}
+	if len(n.Metrics) > 0 {
+		return
+	}
+	for _, m := range scoreOf.FindAllStringSubmatch(n.text, -1) {
+		n.Metrics = with(n.Metrics, m[1])
 	}
 }
 

@@ -126,7 +126,7 @@ func (w *writer) expects(r Run) {
 	}
 	w.line("\nexpect \"good enough\" {")
 	if r.Metric == "" {
-		w.note("the notebook logs no metric that was found: name the one that it answers, and the bar that you want")
+		w.note("no metric was found in the notebook: name the one that it answers, and the bar that you want")
 	} else {
 		w.note("the bar is a guess: put yours here")
 	}
