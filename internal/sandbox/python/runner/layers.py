@@ -78,7 +78,6 @@ def ensure(kept, below, arguments, environ):
     Several processes may ask at once: one makes it, the others wait. environ is pip's own.
     """
     os.makedirs(kept, exist_ok=True)
-    arguments = [_located(argument) for argument in arguments]
     told = [os.path.basename(below), *(_contents(argument, set()) for argument in arguments)]
     folder = os.path.join(kept, hashlib.sha256(json.dumps(told).encode()).hexdigest()[:20])
     with open(folder + ".lock", "w") as lock:
@@ -134,7 +133,7 @@ def _install(folder, arguments, environ):
     pip = [python(folder), "-P", "-s", "-B", "-u", "-c", _PROGRAM, ours, "pip", json.dumps(mounts.roots())]
     last = collections.deque(maxlen=_TAIL)
     with subprocess.Popen(
-        [*pip, "install", "--no-input", "--disable-pip-version-check", *arguments],
+        [*pip, "install", "--no-input", "--disable-pip-version-check", *map(_located, arguments)],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         env=environ,
     ) as process:  # fmt: skip
