@@ -27,7 +27,7 @@ func (s *Survey) proposeFiles(p *Proposal) {
 		}
 		own = s.common(own, at)
 	}
-	own = s.common(own, s.modules(own))
+	own = s.common(own, s.modules())
 	all := own
 	for _, at := range shared {
 		all = s.common(all, at)
@@ -79,7 +79,7 @@ func (s *Survey) relative(at string) string {
 
 // modules is the nearest folder that holds the Python modules which notebooks import and which do not stand beside
 // them; "" when there are none.
-func (s *Survey) modules(own string) string {
+func (s *Survey) modules() string {
 	found := ""
 	for _, n := range s.Notebooks {
 		for _, m := range importOf.FindAllStringSubmatch(n.text, -1) {

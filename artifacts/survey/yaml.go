@@ -212,7 +212,7 @@ func (p *yamlParser) scalarBlock(column int) *node {
 
 // splitKey parts "key: value"; a colon needs a space or the line's end behind it.
 func splitKey(content string) (key, rest string, ok bool) {
-	at := -1
+	var at int
 	switch {
 	case content == "":
 		return "", "", false

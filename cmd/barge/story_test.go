@@ -61,6 +61,7 @@ func TestStory(t *testing.T) {
 		}
 	})
 
+	t.Run("what the better model has and the first had not", s.modelsApart)
 	t.Run("shuffled labels fail the gate", s.shuffled)
 	t.Run("Python's own client sees the registry", s.seenByPython)
 	t.Run("a notebook is told nothing of the MLflow server", s.notebookEnvironment)
