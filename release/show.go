@@ -96,11 +96,9 @@ func (w *World) Plan(ctx context.Context, r Request) (*Shown, error) {
 	if err := p.gates(ctx, c, plan, s, out); err != nil {
 		return nil, err
 	}
-	damaged, err := p.site.Damage(ctx, plan.Folder)
-	if err != nil {
+	if out.Upload, err = p.site.Missing(ctx, plan.folder); err != nil {
 		return nil, err
 	}
-	out.Upload = plan.folder.Missing(damaged)
 	return out, p.next(ctx, c, plan, s, r, out)
 }
 

@@ -105,7 +105,11 @@ func printWas(w io.Writer, was *release.Was) {
 	}
 	for _, label := range sortedKeys(was.Release.Models) {
 		m := was.Release.Models[label]
-		fmt.Fprintf(w, "  model      %s: version %s of %s (%s)\n", label, orDash(m.Version), m.Name, m.Digest)
+		of := "of " + m.Name
+		if m.Name == "" {
+			of = "in git"
+		}
+		fmt.Fprintf(w, "  model      %s: version %s %s (%s)\n", label, orDash(m.Version), of, m.Digest)
 	}
 	fmt.Fprintf(w, "  since      %s (entry %d)", stamp(was.Since), was.Live)
 	switch was.By {

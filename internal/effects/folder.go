@@ -254,12 +254,22 @@ func (f *Folder) Unbound() []string {
 	return keys
 }
 
-// Missing is how many files are to be sent where that much is damaged; see Site.Damage.
-func (f *Folder) Missing(damaged []string) int {
-	if slices.Contains(damaged, marker) {
-		return len(f.files)
+// Missing is how many files Deploy would send.
+func (s *Site) Missing(ctx context.Context, f *Folder) (int, error) {
+	missing := 0
+	for _, m := range f.models {
+		n, err := s.Missing(ctx, m)
+		if err != nil {
+			return 0, err
+		}
+		missing += n
 	}
-	return len(damaged)
+	damaged, err := s.Damage(ctx, f.Path)
+	if slices.Contains(damaged, marker) {
+		return missing + len(f.files), err
+	}
+	own := slices.DeleteFunc(damaged, func(at string) bool { return strings.HasPrefix(at, "../") })
+	return missing + len(own), err
 }
 
 // Deployed tells whether the whole folder is there, and the folders of its models.

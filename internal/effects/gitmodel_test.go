@@ -52,6 +52,13 @@ func TestModelsOfTheArtifact(t *testing.T) {
 		return f
 	}
 	without := deployed(shipped)
+	whole, err := b.site.Folder(t.Context(), shipped, effects.Deployment{Models: []effects.GitModel{file, folder}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if missing, err := b.site.Missing(t.Context(), whole); missing != len(shipped)+3 || err != nil {
+		t.Errorf("%d files are missing before it is deployed, %v", missing, err)
+	}
 	one := deployed(shipped, file, folder)
 	if one.Path == without.Path {
 		t.Error("with a model the release's folder has the same name")
@@ -86,6 +93,9 @@ func TestModelsOfTheArtifact(t *testing.T) {
 	damaged, err := b.site.Damage(t.Context(), one.Path)
 	if err != nil || len(damaged) != 1 || path.Join(one.Path, damaged[0]) != lost {
 		t.Errorf("damage is %v, %v, want %s", damaged, err, lost)
+	}
+	if missing, err := b.site.Missing(t.Context(), one); missing != 1 || err != nil {
+		t.Errorf("%d files are missing, %v, want 1", missing, err)
 	}
 	if sent, err := b.site.Deploy(t.Context(), one); sent != 1 || err != nil {
 		t.Errorf("mended with %d files, %v", sent, err)
