@@ -51,7 +51,7 @@ print(open("/dbfs/out").read())`),
 		"/plain":    notebook("import importlib.util\nprint([importlib.util.find_spec(n) for n in ('onething', 'another', 'fresh')])\nimport six\nprint(six.__version__)"),
 		"/shell": notebook(magic("%sh", "pip install --quiet --no-index --find-links "+getenv(i.environ, "PIP_FIND_LINKS")+" fresh==1.0"),
 			"import fresh\nprint(fresh.version)"),
-		"/refused":         notebook(magic("%pip install --retries 0 --index-url https://me:word@127.0.0.1:1/simple fresh")),
+		"/refused":         notebook(magic("%pip install --retries 0 --index-url https://me:word@127.0.0.1:1/simple nowhere")),
 		"/absent":          notebook(magic("%pip install no-such-thing==3")),
 		"requirements.txt": "fresh==1.0\n",
 	})
@@ -67,7 +67,7 @@ print(open("/dbfs/out").read())`),
 		{path: "/included", stdout: "1.0\n", warm: true},
 		{path: "/shell", stdout: "1.0\n"},
 		{path: "/plain", stdout: "[None, None, None]\n1.17.0\n", warm: true},
-		{path: "/refused", err: "InstallError: pip install --retries 0 --index-url https://127.0.0.1:1/simple fresh ended with 1; its last lines:\n"},
+		{path: "/refused", err: "InstallError: pip install --retries 0 --index-url https://127.0.0.1:1/simple nowhere ended with 1; its last lines:\n"},
 		{path: "/absent", err: "InstallError: pip install no-such-thing==3 ended with 1; its last lines:\n"},
 	}
 	warm := quickRuntime(t, i)
