@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/bargeml/barge/artifacts"
+	"github.com/bargeml/barge/environments"
 	"github.com/bargeml/barge/internal/ledger"
 )
 
@@ -16,7 +17,8 @@ type Side struct {
 	Release     ledger.Release `json:"release"`
 
 	artifact *artifacts.Artifact
-	at       *place // of Environment
+	project  *environments.Project // as it counts for the release
+	at       *place                // of Environment
 	state    ledger.State
 }
 
@@ -82,7 +84,7 @@ func (w *World) side(ctx context.Context, asked string) (*Side, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.Release, s.artifact = c.Release, c.artifact
+		s.Release, s.artifact, s.project = c.Release, c.artifact, c.project
 		return s, nil
 	}
 	p, err := w.place(asked)
@@ -100,7 +102,7 @@ func (w *World) side(ctx context.Context, asked string) (*Side, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the champion of %s: %w", asked, err)
 	}
-	s.artifact = c.artifact
+	s.artifact, s.project = c.artifact, c.project
 	return s, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/bargeml/barge/artifacts"
+	"github.com/bargeml/barge/environments"
 	"github.com/bargeml/barge/internal/registry"
 )
 
@@ -57,7 +58,7 @@ func (w *World) diffModels(ctx context.Context, d *Difference) error {
 	p := w.reading(d)
 	for _, c := range changed.Models {
 		m := ModelDifference{Label: c.Label, Before: c.Before, After: c.After, SameFiles: c.SameFiles, Metrics: []MetricChange{}, Parameters: []ValueChange{}, Signature: []string{}}
-		was, is := m.made(ctx, p, c.Before), m.made(ctx, p, c.After)
+		was, is := m.made(ctx, p, d.Before, c.Before), m.made(ctx, p, d.After, c.After)
 		if p != nil && (len(was.metrics) == 0 || len(is.metrics) == 0) { // both from one kind of source, as far as that goes
 			p.answeredOf(ctx, d.Before.artifact.ID(), &was.metrics, &was.from)
 			p.answeredOf(ctx, d.After.artifact.ID(), &is.metrics, &is.from)
@@ -85,18 +86,27 @@ func (w *World) reading(d *Difference) *place {
 }
 
 // made asks the registry for what it knows of a model; what it does not tell is noted.
-func (m *ModelDifference) made(ctx context.Context, p *place, pin *artifacts.ModelPin) made {
+func (m *ModelDifference) made(ctx context.Context, p *place, s Side, pin *artifacts.ModelPin) made {
 	if pin == nil || pin.InGit() || p == nil {
 		return made{}
 	}
-	out, err := p.made(ctx, *pin)
+	out, err := p.made(ctx, *pin, trainedIn(s.project, pin.Label))
 	if err != nil {
 		m.Unread = append(m.Unread, fmt.Sprintf("version %s: %v", pin.Version, err))
 	}
 	return out
 }
 
-func (p *place) made(ctx context.Context, pin artifacts.ModelPin) (made, error) {
+// trainedIn is the environment that a model is trained in; "" where it is not trained by barge.
+func trainedIn(p *environments.Project, label string) string {
+	if m := p.Artifact.Model(label); m != nil && m.Train != nil {
+		return m.Train.Environment
+	}
+	return ""
+}
+
+// made reads a model's description from its registry, and its run.
+func (p *place) made(ctx context.Context, pin artifacts.ModelPin, trainedIn string) (made, error) {
 	r, err := p.site.Registries(pin.Registry)
 	if err != nil {
 		return made{}, err
@@ -105,14 +115,35 @@ func (p *place) made(ctx context.Context, pin artifacts.ModelPin) (made, error) 
 	if err != nil {
 		return made{}, err
 	}
+	out, unread := p.ran(ctx, r, v, trainedIn)
+	out.signature, err = signature(ctx, r, v)
+	return out, errors.Join(unread, err)
+}
+
+// ran reads the run that made a version from the workspace of its registry, else from that of the environment where it
+// was trained: a registry that several share has versions whose runs it does not have.
+func (p *place) ran(ctx context.Context, r registry.Registry, v registry.Version, trainedIn string) (made, error) {
 	var out made
-	var failed [3]error
-	if out.metrics, failed[0] = r.Metrics(ctx, v); len(out.metrics) > 0 {
-		out.from = "the run that made it"
+	err := out.run(ctx, r, v)
+	if !notFound(err) || trainedIn == "" {
+		return out, err
 	}
-	out.parameters, failed[1] = r.Parameters(ctx, v)
-	out.signature, failed[2] = signature(ctx, r, v)
-	return out, errors.Join(failed[:]...)
+	if site, unknown := p.Site(trainedIn); unknown == nil {
+		err = out.run(ctx, registry.NewWorkspace(site.Workspace), v)
+	}
+	return out, err
+}
+
+// run reads what the run that made a version logged.
+func (m *made) run(ctx context.Context, r registry.Registry, v registry.Version) (err error) {
+	if m.metrics, err = r.Metrics(ctx, v); err != nil {
+		return err
+	}
+	if len(m.metrics) > 0 {
+		m.from = "the run that made it"
+	}
+	m.parameters, err = r.Parameters(ctx, v)
+	return err
 }
 
 const largestDescription = 1 << 20

@@ -65,11 +65,11 @@ func (p *place) trained(ctx context.Context, c *candidate, label string, m ledge
 	if err != nil {
 		return nil, ""
 	}
-	metrics, err := r.Metrics(ctx, v)
-	if err != nil || len(metrics) == 0 {
+	run, err := p.ran(ctx, r, v, trainedIn(c.project, label))
+	if err != nil {
 		return nil, ""
 	}
-	return metrics, "the run that made it"
+	return run.metrics, run.from
 }
 
 // answeredOf puts the metrics of the newest gate evidence about an artifact in the place of others, where there is any:

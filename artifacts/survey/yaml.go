@@ -183,22 +183,25 @@ func (p *yamlParser) below(least, depth int) (*node, error) {
 
 // value reads a scalar or a flow collection, and the lines of a block scalar.
 func (p *yamlParser) value(column int, text string) (*node, error) {
-	p.lines = p.lines[1:]
+	n, err := &node{}, error(nil)
 	switch text[0] {
 	case '|', '>':
+		p.lines = p.lines[1:]
 		return p.scalarBlock(column), nil
 	case '&', '*', '!', '@', '`', '%':
-		return nil, fmt.Errorf("%.40q is beyond what is read here", text)
+		err = fmt.Errorf("%.40q is beyond what is read here", text)
 	case '[', '{':
 		f := flow{text: text}
-		n, err := f.value(0)
-		if err == nil && strings.TrimSpace(f.text) != "" {
+		if n, err = f.value(0); err == nil && strings.TrimSpace(f.text) != "" {
 			err = fmt.Errorf("%.40q follows a bracket", f.text)
 		}
-		return n, err
+	default:
+		n.text, err = unquoted(text)
 	}
-	plain, err := unquoted(text)
-	return &node{text: plain}, err
+	if err == nil {
+		p.lines = p.lines[1:] // an error is of this line
+	}
+	return n, err
 }
 
 func (p *yamlParser) scalarBlock(column int) *node {

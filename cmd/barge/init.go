@@ -60,9 +60,12 @@ func initCommand(h *house) *cli.Command {
 func (h *house) initialize(c *cli.Context, found *survey.Survey, wishes survey.Wishes) error {
 	proposal, err := found.Propose(wishes)
 	if err == nil && !c.Bool("yes") && !c.Bool("print") && !h.console.JSON {
-		if ask := h.asker(); ask != nil {
+		if ask := h.asker(c.Context); ask != nil {
 			defer ask.close()
-			proposal, err = ask.about(found, wishes, proposal)
+			if err := ask.about(found, &wishes, proposal); err != nil {
+				return err
+			}
+			proposal, err = found.Propose(wishes)
 		}
 	}
 	if err != nil {
