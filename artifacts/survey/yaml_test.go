@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -40,9 +41,10 @@ func TestYAML(t *testing.T) {
 		{"a list in a list", "- - a\n  - b\n- c\n", []any{[]any{"a", "b"}, "c"}},
 		{"flow", "a: {host: \"https://x:443\", tags: [p, 'q, r'], none: {}}\n", m{"a": m{"host": "https://x:443", "tags": []any{"p", "q, r"}, "none": ""}}},
 		{"a colon without a space", "at: https://adb-1.1.net\ncron: \"0 0 2 * * ?\"\n", m{"at": "https://adb-1.1.net", "cron": "0 0 2 * * ?"}},
-		{"block scalars", "a: |\n  one: 1\n\n  - two\nb: >-\n  x\n", m{"a": "one: 1\n\n- two", "b": "x"}},
+		{"block scalars", "a: |\n  one: 1\n\n  - two\nb: >-\n  x\n", m{"a": "one: 1\n\n- two\n", "b": "x"}},
 		{"null and nothing", "a: null\nb:\nc: ~\n", m{"a": "", "b": "", "c": ""}},
 		{"quoted keys", "\"a b\": 1\n'c': 2\n", m{"a b": "1", "c": "2"}},
+		{"anchors", "a: &x {b: 1, c: 2}\nd: *x\ne:\n  <<: *x\n  c: 3\n", m{"a": m{"b": "1", "c": "2"}, "d": m{"b": "1", "c": "2"}, "e": m{"b": "1", "c": "3"}}},
 		{"carriage returns", "a:\r\n  b: c\r\n", m{"a": m{"b": "c"}}},
 	} {
 		n, err := parseYAML(tc.text)
@@ -56,19 +58,23 @@ func TestYAML(t *testing.T) {
 	}
 }
 
-// What is beyond the reader is an error with its line, never a wrong value.
+// What cannot be read is an error with its line, never a wrong value.
 func TestYAMLBeyond(t *testing.T) {
 	t.Parallel()
+	bomb := "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+	for level := 'b'; level < 'h'; level++ {
+		bomb += fmt.Sprintf("%c: &%c [%s*%c]\n", level, level, strings.Repeat(fmt.Sprintf("*%c, ", level-1), 9), level-1)
+	}
 	for text, want := range map[string]string{
-		"a: 1\nb: &x 2\n":        "line 2: ",
-		"a: *x\n":                "is beyond what is read here",
-		"a: 1\n<<: {b: c}\na: 2": `key "a" stands twice`,
-		"a:\n\tb: 1\n":           "",
-		"a: [1, 2\n":             "a bracket is not closed on its line",
-		"a: 'x' y\n":             "quotes that do not end it",
-		"- a\nb: c\n":            "fits nothing above",
-		"a: b\n  c: d\n":         "fits nothing above",
-		"? a\n: b\n":             "beyond",
+		"a: 1\nb: c\na: 2": `line 3: key "a" stands twice`,
+		"a: *x\n":          "unknown anchor 'x'",
+		"a: &x [*x]\n":     "line 1: *x stands for what it is in",
+		"? [a]\n: b\n":     "line 1: a key is no text",
+		"a:\n\tb: 1\n":     "line 2: ",
+		"a: [1, 2\n":       "line ",
+		"- a\nb: c\n":      "line ",
+		"a: b\n  c: d\n":   "line ",
+		bomb:               "more than 100000 values",
 	} {
 		if n, err := parseYAML(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, %v; it should say %q", text, n, err, want)
