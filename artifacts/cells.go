@@ -67,11 +67,15 @@ func contents(files func(func(Content, error) bool), changes []Change) (map[stri
 	if len(changes) == 0 {
 		return out, nil
 	}
+	changed := map[string]bool{}
+	for _, c := range changes {
+		changed[c.Path] = true
+	}
 	for c, err := range files {
 		if err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(changes, func(ch Change) bool { return ch.Path == c.Path }) {
+		if changed[c.Path] {
 			out[c.Path] = c
 		}
 	}

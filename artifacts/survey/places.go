@@ -215,9 +215,14 @@ func (s *Survey) toDo(p *Proposal) {
 		p.trainToDo(m)
 		uri := "barge_model_" + m.folded() + "_uri"
 		for _, r := range []Run{m.Gate, m.Score} {
-			if r.nb != nil && m.Path == "" && !slices.Contains(r.nb.Told, uri) && !strings.Contains(r.nb.text, uri) {
-				p.ToDo = append(p.ToDo, fmt.Sprintf("%s: load the version that it is told: mlflow.pyfunc.load_model(dbutils.widgets.get(%q))", r.nb.Path, uri))
+			if r.nb == nil || strings.Contains(r.nb.text, uri) {
+				continue
 			}
+			what := "load the version that it is told: mlflow.pyfunc.load_model(dbutils.widgets.get(%q))"
+			if m.Path != "" {
+				what = "load the file that it is told: its path is dbutils.widgets.get(%q)"
+			}
+			p.ToDo = append(p.ToDo, r.nb.Path+": "+fmt.Sprintf(what, uri))
 		}
 		if m.Gate.nb != nil && !m.Gate.nb.Answers {
 			p.ToDo = append(p.ToDo, fmt.Sprintf(`%s: end with what it measured: dbutils.notebook.exit(json.dumps({"models": {%q: {"version": dbutils.widgets.get("barge_model_%s_version")}}, "metrics": {%q: …}}))`,

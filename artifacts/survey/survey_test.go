@@ -130,6 +130,21 @@ func TestFolders(t *testing.T) {
 	}
 }
 
+// A model that is a file in git has no registry, no training and no slot.
+func TestPickle(t *testing.T) {
+	t.Parallel()
+	p, project, text := proposed(t, repository(t, map[string]string{
+		"models/titanic.pkl": "", "score.py": first + "m = joblib.load('models/titanic.pkl')\nm.predict(x).to_csv(p)",
+	}), Wishes{Project: "p"})
+	m := project.Artifact.Model("titanic")
+	if m == nil || m.Path != "models/titanic.pkl" || len(project.Registries) > 0 || strings.Contains(text, "stage") {
+		t.Errorf("it is no file in git:\n%s", text)
+	}
+	if want := `score.py: load the file that it is told: its path is dbutils.widgets.get("barge_model_titanic_uri")`; len(p.ToDo) == 0 || p.ToDo[0] != want {
+		t.Errorf("to do: %q", p.ToDo)
+	}
+}
+
 // A folder of a monorepo takes what it brings in from outside, and has its own tags.
 func TestMonorepo(t *testing.T) {
 	t.Parallel()
