@@ -104,7 +104,7 @@ func TestDiffContents(t *testing.T) {
 func TestDiffRecorded(t *testing.T) {
 	t.Parallel()
 	before := Manifest{Recorded: []byte(`{"artifact":{"notebooks":{"from":"nb"},"models":[{"label":"m","name":"M","train":{"parameters":{"a":"1"}}}]},
-		"computes":[{"name":"ml","num_workers":1}],
+		"computes":[{"name":"ml","num_workers":1},{"name":"old"}],
 		"environments":[{"name":"prod","deploy":{"only":["s"]},"scores":[{"name":"nightly","schedule":{"cron":"0 0 2 * * ?"}}]}]}`)}
 	after := Manifest{Recorded: []byte(`{"artifact":{"notebooks":{"from":"src"},"models":[{"label":"m","name":"N","train":{"parameters":{"a":"1","b":"2"}}}]},
 		"computes":[{"name":"big","serverless":true},{"name":"ml","num_workers":2}],
@@ -119,6 +119,7 @@ func TestDiffRecorded(t *testing.T) {
 		{"artifact: notebooks.from", "changed", "nb", "src"},
 		{"compute big", "new", "", ""},
 		{"compute ml: num_workers", "changed", "1", "2"},
+		{"compute old", "gone", "", ""},
 		{"environment prod: deploy.only", "gone", `["s"]`, ""},
 		{"environment prod, score nightly: schedule.cron", "changed", "0 0 2 * * ?", "0 0 4 * * ?"},
 	}
