@@ -19,9 +19,10 @@ bin/barge: $(shell git ls-files -co --exclude-standard '*.go' '*.py' '*.txt' go.
 demo: bin/barge
 	@bin/barge demo
 
-# Every test, race detector on. What needs the sandbox sets it up; when it cannot start, the tests fail.
+# Every test, race detector on; many wait more than they compute, so more run at once than there are cores. What needs the
+# sandbox sets it up; when it cannot start, the tests fail.
 test:
-	go test $(RACE) -tags $(TAGS) -timeout 18m ./...
+	go test $(RACE) -tags $(TAGS) -parallel 4 -timeout 18m ./...
 
 lint: $(GOLANGCI)
 	$(GOLANGCI) run --build-tags $(TAGS) ./...
