@@ -103,12 +103,12 @@ func recordingProxy(t *testing.T, to string) (address string, asked func() []str
 		}
 		defer there.Close()
 		w.WriteHeader(http.StatusOK)
-		here, _, err := http.NewResponseController(w).Hijack()
+		here, read, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			return
 		}
 		defer here.Close()
-		go func() { _, _ = io.Copy(there, here) }()
+		go func() { _, _ = io.Copy(there, read) }() // what the server has read ahead comes first
 		_, _ = io.Copy(here, there)
 	}))
 	t.Cleanup(proxy.Close)

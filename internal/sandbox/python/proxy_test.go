@@ -49,12 +49,12 @@ func behindProxy(t *testing.T, packages map[string]string) (environ []string, as
 		}
 		defer there.Close()
 		w.WriteHeader(http.StatusOK)
-		here, _, err := http.NewResponseController(w).Hijack()
+		here, read, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			return
 		}
 		defer here.Close()
-		go func() { _, _ = io.Copy(there, here) }()
+		go func() { _, _ = io.Copy(there, read) }() // what the server has read ahead comes first
 		_, _ = io.Copy(here, there)
 	}))
 	t.Cleanup(proxy.Close)
