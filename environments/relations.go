@@ -224,10 +224,12 @@ func (l *loader) checkPlaces() {
 	}
 }
 
-// checkSlots wants each slot of a registered model to be one environment's.
+// checkSlots wants each slot of a registered model to be one environment's, and each environment to have one of a model:
+// the model's tag says by the environment alone which version is live there.
 func (l *loader) checkSlots(p *Project) {
 	slots := map[string]*node{}
 	for _, env := range l.root.children["environment"] {
+		models := map[string]*node{}
 		for _, n := range env.children["model"] {
 			name, registry := n.label, ""
 			if m := p.Artifact.Model(n.label); m != nil {
@@ -240,7 +242,14 @@ func (l *loader) checkSlots(p *Project) {
 			if stage == "" {
 				continue
 			}
-			slot := fmt.Sprintf("%q %q %q", registry, name, stage)
+			model := fmt.Sprintf("%q %q", registry, name)
+			if first := models[model]; first != nil {
+				l.errorf(n, n.at, fmt.Sprintf("model %q is on %s line %s; one of them needs a registered model of its own", first.label, first.at.Filename, line(first.at)),
+					"models %q and %q of environment %q are one registered model, %q", first.label, n.label, env.label, name)
+				continue
+			}
+			models[model] = n
+			slot := model + fmt.Sprintf(" %q", stage)
 			if first := slots[slot]; first != nil {
 				hint := "the other is on " + first.at.Filename + " line " + line(first.at)
 				if n.taken != nil {

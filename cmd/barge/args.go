@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -10,7 +11,8 @@ import (
 
 // permute moves flags that stand behind positional arguments to the front of their command: urfave/cli stops at the
 // first positional, and `promote 1.4.0 --yes` would silently mean something else. Arguments behind "--" stay. A flag
-// whose value is missing is an error: with what stood before it in its place it would mean something else, too.
+// whose value is missing is an error: with what stood before it in its place it would mean something else, too. So is an
+// empty value or argument, which is what a script's unset variable leaves: `rollback "$TO"` must not step back instead.
 func permute(app *cli.App, argv []string) ([]string, error) {
 	if len(argv) == 0 {
 		return argv, nil
@@ -25,6 +27,10 @@ func permute(app *cli.App, argv []string) ([]string, error) {
 		out, rest = append(out, rest[0]), rest[1:]
 		commands, flags, depth = command.Subcommands, command.Flags, depth+1
 	}
+	hint := strings.Join(argv[:1+depth], " ") + " --help shows its flags"
+	if slices.Contains(rest, "") {
+		return nil, empty(flags, rest, hint)
+	}
 	var positional []string
 	for len(rest) > 0 {
 		arg := rest[0]
@@ -38,16 +44,28 @@ func permute(app *cli.App, argv []string) ([]string, error) {
 			positional = append(positional, arg)
 		default:
 			out = append(out, arg)
+			if defined(flags, arg) != nil && strings.HasSuffix(arg, "=") {
+				return nil, empty(flags, []string{strings.TrimSuffix(arg, "="), ""}, hint)
+			}
 			if !takesValue(flags, arg) {
 				continue
 			}
 			if len(rest) == 0 || rest[0] == "--" || defined(flags, rest[0]) != nil {
-				return nil, &usageError{message: arg + " needs a value", hint: strings.Join(argv[:1+depth], " ") + " --help shows its flags"}
+				return nil, &usageError{message: arg + " needs a value", hint: hint}
 			}
 			out, rest = append(out, rest[0]), rest[1:]
 		}
 	}
 	return append(out, positional...), nil
+}
+
+// empty says what is empty in args: the value of a flag, or an argument of its own.
+func empty(flags []cli.Flag, args []string, hint string) error {
+	i := slices.Index(args, "")
+	if i > 0 && takesValue(flags, args[i-1]) {
+		return &usageError{message: args[i-1] + " is empty: leave it out, or give it a value", hint: hint}
+	}
+	return &usageError{message: fmt.Sprintf("argument %d is empty: leave it out, or give it a value", i+1), hint: hint}
 }
 
 func find(commands []*cli.Command, name string) *cli.Command {

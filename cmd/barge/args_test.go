@@ -55,6 +55,28 @@ func TestFlagsMayStandBehindPositionals(t *testing.T) {
 	}
 }
 
+// A script's unset variable leaves an empty argument, which must not mean "none": another thing would be done.
+func TestNothingEmptyIsTakenForNothing(t *testing.T) {
+	app := newApp(newHouse(strings.NewReader(""), nil, nil))
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"rollback", "", "--env", "prod"}, "argument 1 is empty"},
+		{[]string{"promote", "--to", "prod", "--plan", ""}, "--plan is empty"},
+		{[]string{"promote", "--to", "prod", "--plan="}, "--plan is empty"},
+		{[]string{"rollback", "--env", "prod", "--ledger", ""}, "--ledger is empty"},
+		{[]string{"history", "--env", "prod", "--at="}, "--at is empty"},
+		{[]string{"promote", "--to", "prod", "--", ""}, "argument 4 is empty"},
+	} {
+		_, err := permute(app, append([]string{"barge"}, c.args...))
+		var usage *usageError
+		if !errors.As(err, &usage) || !strings.HasPrefix(usage.message, c.want+": leave it out") {
+			t.Errorf("%q: %v, want %s", c.args, err, c.want)
+		}
+	}
+}
+
 func TestWhoAsksForJSON(t *testing.T) {
 	for in, want := range map[string]bool{
 		"barge status -o json": true, "barge status --output=json x": true, "barge -o json status": true, "barge status": false,

@@ -20,22 +20,20 @@ func promoteCommand(h *house) *cli.Command {
 			"Deploys what is missing, asks the gates, and switches model, jobs and schedules together. A gate that fails\n" +
 			"(exit 3) leaves the environment as it was; a first scoring that fails is rolled back (exit 6).",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "to", Usage: "`ENVIRONMENT` to promote to"},
+			&cli.StringFlag{Name: "to", Usage: "`ENVIRONMENT` to promote to (that of the plan, where one is given)"},
 			&cli.StringFlag{Name: "plan", Usage: "carry out the plan in `FILE` and no other"},
 			&cli.BoolFlag{Name: "allow-older", Usage: "also when the release is older than the champion"},
 			&cli.BoolFlag{Name: "rerun-gates", Usage: "ask every gate anew"},
 			&cli.BoolFlag{Name: "no-wait", Usage: "do not wait for the first scoring (exit 8)"},
 		},
 		Action: func(c *cli.Context) error {
-			world, environment, err := h.about(c, "to", "[RELEASE]")
+			plan, err := given(c)
 			if err != nil {
 				return err
 			}
-			var plan *release.Saved
-			if file := c.String("plan"); file != "" {
-				if plan, err = readPlan(file); err != nil {
-					return err
-				}
+			world, environment, err := h.about(c, "to", "[RELEASE]")
+			if err != nil {
+				return err
 			}
 			done, err := world.Promote(c.Context, release.Request{
 				Release: planned(c.Args().First(), plan), Environment: environment, Head: h.releaseOfHead, Plan: plan,
@@ -47,6 +45,19 @@ func promoteCommand(h *house) *cli.Command {
 			}{1, done}, func(w io.Writer) { printPromoted(w, done) })
 		},
 	}
+}
+
+// given is the plan that a promotion holds to, nil for none. It names the environment where the command does not.
+func given(c *cli.Context) (*release.Saved, error) {
+	file := c.String("plan")
+	if file == "" {
+		return nil, nil //nolint:nilnil // no plan is no error
+	}
+	plan, err := readPlan(file)
+	if err == nil && c.String("to") == "" {
+		err = c.Set("to", plan.Plan.Environment)
+	}
+	return plan, err
 }
 
 // planned is the release that a command names, else the one that its plan puts.
