@@ -61,11 +61,18 @@ func permute(app *cli.App, argv []string) ([]string, error) {
 
 // empty says what is empty in args: the value of a flag, or an argument of its own.
 func empty(flags []cli.Flag, args []string, hint string) error {
-	i := slices.Index(args, "")
-	if i > 0 && takesValue(flags, args[i-1]) {
-		return &usageError{message: args[i-1] + " is empty: leave it out, or give it a value", hint: hint}
+	what, before := "", ""
+	for i, arg := range args {
+		if arg == "" {
+			what = fmt.Sprintf("argument %d", i+1)
+			break
+		}
+		before = arg
 	}
-	return &usageError{message: fmt.Sprintf("argument %d is empty: leave it out, or give it a value", i+1), hint: hint}
+	if takesValue(flags, before) {
+		what = before
+	}
+	return &usageError{message: what + " is empty: leave it out, or give it a value", hint: hint}
 }
 
 func find(commands []*cli.Command, name string) *cli.Command {
