@@ -8,11 +8,9 @@ The host itself only imports. It computes nothing (a thread pool does not surviv
 database and no shell, so that what it forks is as fresh as a new process.
 """
 
-import importlib
 import os
 import signal
 import socket
-import sys
 
 from . import supervisor
 
@@ -81,7 +79,7 @@ class Spare:
             try:
                 self._ours.close()
                 supervisor.prctl(supervisor.PR_SET_PDEATHSIG, signal.SIGKILL)
-                serve(_Handed(theirs), run)
+                serve(Handed(theirs), run)
             finally:
                 os._exit(0)
         theirs.close()
@@ -94,7 +92,7 @@ class Spare:
         return ours
 
 
-class _Handed:
+class Handed:
     """Yields the connections that are handed to it as descriptors: no path, so nobody else can connect."""
 
     def __init__(self, through):
@@ -106,16 +104,3 @@ class _Handed:
 
     def close(self):
         self._through.close()
-
-
-def main():
-    """Loads the modules that the arguments name and serves the connections handed to it through descriptor 3."""
-    through = socket.socket(fileno=3)
-    for name in sys.argv[1:]:
-        try:
-            importlib.import_module(name)
-        except Exception as e:  # a layer may hold another version of anything: its notebooks import it themselves
-            print(f"loading {name}: {e}", file=sys.stderr)
-    from . import run
-
-    serve(_Handed(through), lambda request: run.main(request, warm=True))

@@ -11,7 +11,7 @@ def main():
     sys.argv.pop(0)
     program = sys.argv[0]
     if program == "host":
-        from .host import main as run
+        from .warm import main as run
 
         run()
     elif program == "layer":

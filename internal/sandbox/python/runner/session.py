@@ -6,11 +6,11 @@ import sys
 import time
 
 from . import host, lacks, output, shell
+from .child import Child
 from .dbutils import DBUtils
 from .errors import NotebookExit, NotebookFailed
 from .magics import Magics
 from .notebooks import Tree
-from .run import Child
 
 _DEEPEST = 50  # notebooks that start notebooks
 _ROWS = 1000
