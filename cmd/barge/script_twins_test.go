@@ -117,7 +117,7 @@ func twins(ts *testscript.TestScript, b *bench, args []string) error {
 	case "down":
 		return nil
 	case "move":
-		if err := renumber(ts.MkAbs(filepath.Join(".barge", "sandbox", "twins", args[1], "twin.json"))); err != nil {
+		if err := renumber(ts.MkAbs(filepath.Join(".barge", "sandbox", args[1], "twin.json"))); err != nil {
 			return err
 		}
 	}

@@ -146,7 +146,7 @@ func TestDemoLeavesNoProcess(t *testing.T) {
 					t.Fatalf("the demo ended: %s", demo.ProcessState)
 				default:
 				}
-				begun, _ := filepath.Glob(filepath.Join(root, "story", "diabetes", ".barge", "sandbox", "twins", "test", "runs", "*", "driver.log"))
+				begun, _ := filepath.Glob(filepath.Join(root, "story", "diabetes", ".barge", "sandbox", "test", "runs", "*", "driver.log"))
 				return len(begun) > 0
 			})
 			all := family(t, demo.Process.Pid, root)

@@ -58,7 +58,7 @@ func takeOut(t *testing.T, all map[string]string) (secrets, holders map[string]s
 	t.Helper()
 	secrets, holders = map[string]string{}, map[string]string{}
 	for at, content := range all {
-		_, below, ok := strings.Cut(at, ".barge/sandbox/twins/")
+		_, below, ok := strings.Cut(at, ".barge/sandbox/")
 		if !ok {
 			continue
 		}

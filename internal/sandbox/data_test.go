@@ -141,7 +141,7 @@ func TestRunsByNumberAndPage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, id := range map[string]string{"dev": "1000000000000007", "lab": "2000000000000007"} {
-		write(t, filepath.Join(dir, "twins", name, "twin.json"), `{"workspace_id":`+id+`}`)
+		write(t, filepath.Join(dir, name, "twin.json"), `{"workspace_id":`+id+`}`)
 	}
 	s := startWith(t, config(dir))
 	for _, name := range []string{"dev", "lab"} {

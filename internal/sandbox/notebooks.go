@@ -22,7 +22,7 @@ func prepareNotebooks(ctx context.Context, c Config) (*notebooks, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &notebooks{python: interpreter, runtime: python.NewRuntime(interpreter, filepath.Join(c.Dir, "python"))}
+	n := &notebooks{python: interpreter, runtime: python.NewRuntime(interpreter, serverDir(c.Dir, "python"))}
 	if c.Executor == nil {
 		n.runtime.Warm()
 	}

@@ -255,8 +255,6 @@ func (s *Sandbox) Reset(names ...string) error {
 	return nil
 }
 
-func metastore(dir string) string { return filepath.Join(dir, "metastore") }
-
 // activity is when the sandbox was last used.
 type activity struct {
 	mu    sync.Mutex

@@ -279,7 +279,7 @@ func TestATakenPort(t *testing.T) {
 	}
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	home := filepath.Join(dir, "twins", "dev")
+	home := filepath.Join(dir, "dev")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +299,7 @@ func TestATakenPort(t *testing.T) {
 
 func TestNamesOfWorkspaces(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"", "..", "a/b", "-x", "1"} {
+	for _, name := range []string{"", "..", "a/b", "-x", "1", "_server"} {
 		if s, err := sandbox.Start(t.Context(), config(t.TempDir(), name)); err == nil {
 			t.Errorf("%q was taken", name)
 			_ = s.Close()

@@ -68,7 +68,12 @@ type record struct {
 func stateFile(dir string) string { return filepath.Join(dir, "sandbox.json") }
 func lockFile(dir string) string  { return filepath.Join(dir, "sandbox.lock") }
 func logFile(dir string) string   { return filepath.Join(dir, "sandbox.log") }
-func mlflowDir(dir string) string { return filepath.Join(dir, "mlflow") }
+
+// serverDir is a folder of what the twins share; no workspace may have its name.
+func serverDir(dir, name string) string { return filepath.Join(dir, "_server", name) }
+
+func mlflowDir(dir string) string { return serverDir(dir, "mlflow") }
+func metastore(dir string) string { return serverDir(dir, "metastore") }
 
 // record writes the state file. The caller holds mu.
 func (s *Sandbox) record() error {

@@ -59,7 +59,7 @@ type identity struct {
 	Era         int   `json:"era,omitempty"`
 }
 
-func twinDir(dir, name string) string { return filepath.Join(dir, "twins", name) }
+func twinDir(dir, name string) string { return filepath.Join(dir, name) }
 
 // TokenFile is where the token lies, readable by the owner of the sandbox alone.
 func (t *Twin) TokenFile() string { return filepath.Join(t.Dir, "token") }
@@ -68,7 +68,7 @@ func (t *Twin) identityFile() string { return filepath.Join(t.Dir, "twin.json") 
 
 // knownTwins are the names of the twins that earlier starts made.
 func knownTwins(dir string) ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(dir, "twins", "*", "twin.json"))
+	found, err := filepath.Glob(filepath.Join(dir, "*", "twin.json"))
 	if err != nil {
 		return nil, fmt.Errorf("looking for workspaces: %w", err)
 	}
