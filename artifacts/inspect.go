@@ -1,6 +1,7 @@
 package artifacts
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 )
@@ -17,7 +18,7 @@ type Inspection struct {
 	Notebooks     []File         `json:"notebooks"`
 	Config        []File         `json:"config"`
 	Models        []Inspected    `json:"models"`
-	Attachments   map[string]int `json:"attachments,omitempty"` // number by predicate type
+	Attachments   map[string]int `json:"attachments,omitempty"` // number by predicate type, or by artifact type where another tool attached it
 }
 
 // Inspected is a model of an artifact. Metrics are for whoever asks the registry to fill in.
@@ -64,11 +65,11 @@ func (s *Store) Inspect(ctx context.Context, ref string) (Inspection, error) {
 	if in.Provenance, err = s.Provenance(ctx, in.ID); err != nil {
 		return Inspection{}, fmt.Errorf("inspecting %s: %w", ref, err)
 	}
-	for t, err := range s.Attached(ctx, in.ID, "") {
+	for m, err := range s.referrers(ctx, in.ID) {
 		if err != nil {
 			return Inspection{}, fmt.Errorf("inspecting %s: %w", ref, err)
 		}
-		in.Attachments[t.PredicateType]++
+		in.Attachments[cmp.Or(m.Annotations[annotationPredicate], m.ArtifactType, m.Config.MediaType)]++
 	}
 	return in, nil
 }

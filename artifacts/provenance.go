@@ -166,6 +166,9 @@ func (s *Store) list(ctx context.Context, wanted func([]Provenance) bool) ([]Lis
 			continue
 		}
 		id, err := s.Lookup(ctx, tag)
+		if errors.Is(err, errNotOurs) {
+			continue // an image that somebody keeps in the same place
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package artifacts
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,6 +42,8 @@ var (
 	ErrNoRelease = errors.New("no such release")
 	// ErrBound says that a name belongs to another artifact.
 	ErrBound = errors.New("release name is bound already")
+
+	errNotOurs = errors.New("is no artifact of barge")
 )
 
 const layoutScheme = "oci-layout:"
@@ -210,6 +213,11 @@ func (s *Store) find(ctx context.Context, ref string) (string, error) {
 			releases = append(releases, name)
 		}
 	}
+	if len(ids) == 0 {
+		if ids, err = s.beginning(ctx, releases, ref); err != nil {
+			return "", err
+		}
+	}
 	switch {
 	case len(ids) > 1 && len(strings.TrimPrefix(ref, digestPrefix)) >= 6:
 		return "", fmt.Errorf("%w: %s begins several ids: %s", ErrNoRelease, ref, strings.Join(ids, ", "))
@@ -219,6 +227,25 @@ func (s *Store) find(ctx context.Context, ref string) (string, error) {
 		return "", fmt.Errorf("%w: %s: the store %s is empty: run barge build", ErrNoRelease, ref, s.location)
 	}
 	return "", fmt.Errorf("%w: %s in %s%s", ErrNoRelease, ref, s.location, didYouMean(ref, releases))
+}
+
+// beginning gives the ids that begin with ref and are known by their names alone, since another tool copied no more.
+func (s *Store) beginning(ctx context.Context, names []string, ref string) ([]string, error) {
+	var ids []string
+	for _, name := range names {
+		id, err := s.Lookup(ctx, name)
+		if errors.Is(err, errNotOurs) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if strings.HasPrefix(id, ref) || strings.HasPrefix(id, digestPrefix+ref) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
 }
 
 func (s *Store) tags(ctx context.Context) ([]string, error) {
@@ -231,11 +258,11 @@ func (s *Store) tags(ctx context.Context) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// descriptor finds the OCI manifest of an id.
+// descriptor finds the OCI manifest of an id: by its tag, or by any name, since other tools copy names one by one.
 func (s *Store) descriptor(ctx context.Context, id string) (ocispec.Descriptor, error) {
 	d, err := s.target.Resolve(ctx, idTag+strings.TrimPrefix(id, digestPrefix))
 	if errors.Is(err, errdef.ErrNotFound) {
-		return d, fmt.Errorf("%w: %s in %s", ErrNoRelease, id, s.location)
+		return s.byName(ctx, id)
 	}
 	if err != nil {
 		return d, fmt.Errorf("looking up %s: %w", id, err)
@@ -248,6 +275,30 @@ func (s *Store) descriptor(ctx context.Context, id string) (ocispec.Descriptor, 
 		return d, fmt.Errorf("looking up %s: %w", id, err)
 	}
 	return d, nil
+}
+
+// byName finds the OCI manifest of an id by the names in the store.
+func (s *Store) byName(ctx context.Context, id string) (ocispec.Descriptor, error) {
+	names, err := s.tags(ctx)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, idTag) {
+			continue
+		}
+		d, err := s.target.Resolve(ctx, name)
+		if err != nil {
+			return d, fmt.Errorf("looking up %s: %w", id, err)
+		}
+		switch actual, err := s.idOf(ctx, d); {
+		case actual == id && err == nil:
+			return d, nil
+		case err != nil && !errors.Is(err, errNotOurs):
+			return d, fmt.Errorf("looking up %s: %w", id, err)
+		}
+	}
+	return ocispec.Descriptor{}, fmt.Errorf("%w: %s in %s", ErrNoRelease, id, s.location)
 }
 
 func (s *Store) idOf(ctx context.Context, d ocispec.Descriptor) (string, error) {
@@ -266,7 +317,7 @@ func (s *Store) packed(ctx context.Context, d ocispec.Descriptor) (ocispec.Manif
 		return m, fmt.Errorf("reading %s: %w", d.Digest, err)
 	}
 	if m.ArtifactType != MediaTypeArtifact || m.Config.MediaType != MediaTypeManifest {
-		return m, fmt.Errorf("%s is no artifact of barge (%s)", d.Digest, m.ArtifactType)
+		return m, fmt.Errorf("%s: %w (%s)", d.Digest, errNotOurs, cmp.Or(m.ArtifactType, m.Config.MediaType, d.MediaType))
 	}
 	return m, nil
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"oras.land/oras-go/v2/content/oci"
 	"oras.land/oras-go/v2/errdef"
 )
 
@@ -300,51 +299,6 @@ func TestManyWriters(t *testing.T) {
 	}
 	if n := len(slices.DeleteFunc(won, func(w bool) bool { return !w })); n != 1 {
 		t.Errorf("%d writers got the one name", n)
-	}
-}
-
-// TestLayoutIsReadByOthers: oras's own store finds in the folder what ours wrote.
-func TestLayoutIsReadByOthers(t *testing.T) {
-	dir := t.TempDir()
-	s, err := OpenStore(dir, "oci-layout:store")
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := put(t, s, "1")
-	err = errors.Join(s.Bind(t.Context(), "1.0.0", id), s.SetLive(t.Context(), "prod", id), s.Attach(t.Context(), id, Attachment{MediaType: "text/plain", Body: []byte("x")}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	theirs, err := oci.New(filepath.Join(dir, "store"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tags []string
-	if err := theirs.Tags(t.Context(), "", func(page []string) error { tags = append(tags, page...); return nil }); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"1.0.0", "id." + id[7:], "live.prod"}, tags); diff != "" {
-		t.Errorf("tags (-want +got):\n%s", diff)
-	}
-	d, err := theirs.Resolve(t.Context(), "1.0.0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	attached, err := theirs.Predecessors(t.Context(), d)
-	if err != nil || len(attached) != 1 {
-		t.Errorf("attached are %v, %v", attached, err)
-	}
-
-	// and the other way round: over their store ours works too, without promising names for ever to two processes
-	over := NewStore(theirs, "theirs")
-	if got, err := over.Lookup(t.Context(), "1.0.0"); got != id || err != nil {
-		t.Errorf("over theirs it is %s, %v", got, err)
-	}
-	if err := over.Bind(t.Context(), "1.0.1", id); err != nil {
-		t.Error(err)
-	}
-	if err := over.Bind(t.Context(), "1.0.0", put(t, over, "2")); !errors.Is(err, ErrBound) {
-		t.Errorf("a second binding over theirs: %v, want ErrBound", err)
 	}
 }
 
