@@ -49,7 +49,7 @@ func (w *World) Train(ctx context.Context, sources *artifacts.Sources, label str
 	if !again {
 		v, err := r.Resolve(ctx, done.Name, "tag:"+artifacts.TrainingTag+"="+digest)
 		if err == nil {
-			return done, done.describe(ctx, r, v)
+			return done, p.describe(ctx, done, r, v)
 		}
 		if !notFound(err) {
 			return nil, fmt.Errorf("looking for a version that was trained already: %w", err)
@@ -64,23 +64,28 @@ func (w *World) Train(ctx context.Context, sources *artifacts.Sources, label str
 		return done, fmt.Errorf("the training says it registered version %s of %s: %w", version, done.Name, err)
 	}
 	done.New = true
-	if err := done.describe(ctx, r, v); err != nil {
+	if err := p.describe(ctx, done, r, v); err != nil {
 		return done, err
 	}
 	return done, r.Tag(ctx, v, map[string]string{artifacts.TrainingTag: digest})
 }
 
-// describe reads what is known of the version.
-func (t *Trained) describe(ctx context.Context, r *effects.Registry, v registry.Version) error {
+// describe reads what is known of the version. A run that is nowhere to be read says nothing against the version.
+func (p *place) describe(ctx context.Context, t *Trained, r *effects.Registry, v registry.Version) error {
 	t.Version, t.RunID = v.Number, v.RunID
 	sums, err := registry.Digest(ctx, r.Files(ctx, v))
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", v, err)
 	}
 	t.Digest = sums.Digest
-	if len(t.Metrics) == 0 {
-		t.Metrics, err = r.Metrics(ctx, v)
+	if len(t.Metrics) > 0 {
+		return nil
 	}
+	run, err := p.ran(ctx, r, v, p.name)
+	if notFound(err) {
+		return nil
+	}
+	t.Metrics = run.metrics
 	return err
 }
 

@@ -86,14 +86,40 @@ func (c contract) register(model string, a jobs.Attempt) (string, error) {
 		return "", err
 	}
 	_ = c.bench.call("prod", http.MethodPost, mlflowAPI+"registered-models/create", map[string]any{"name": model}, nil) // or it is there
+	run, err := c.run(filepath.Base(source))
+	if err != nil {
+		return "", err
+	}
 	var out struct {
 		Version struct {
 			Version string `json:"version"`
 		} `json:"model_version"`
 	}
-	in := map[string]any{"name": model, "source": "dbfs:/" + filepath.Base(source)}
+	in := map[string]any{"name": model, "source": "dbfs:/" + filepath.Base(source), "run_id": run}
 	err = c.bench.call("prod", http.MethodPost, mlflowAPI+"model-versions/create", in, &out)
 	return out.Version.Version, err
+}
+
+// run is a run of dev's, which the registry's workspace does not have.
+func (c contract) run(name string) (string, error) {
+	var experiment struct {
+		ID string `json:"experiment_id"`
+	}
+	if err := c.bench.call("dev", http.MethodPost, mlflowAPI+"experiments/create", map[string]any{"name": "/" + name}, &experiment); err != nil {
+		return "", err
+	}
+	var out struct {
+		Run struct {
+			Info struct {
+				ID string `json:"run_id"`
+			} `json:"info"`
+		} `json:"run"`
+	}
+	if err := c.bench.call("dev", http.MethodPost, mlflowAPI+"runs/create", map[string]any{"experiment_id": experiment.ID}, &out); err != nil {
+		return "", err
+	}
+	metric := map[string]any{"run_id": out.Run.Info.ID, "key": "trees", "value": 40, "timestamp": 1}
+	return out.Run.Info.ID, c.bench.call("dev", http.MethodPost, mlflowAPI+"runs/log-metric", metric, nil)
 }
 
 func strangersTwins(ts *testscript.TestScript, b *bench, _ []string) error {
