@@ -8,7 +8,7 @@ TAGS := urfave_cli_no_docs
 RACE := $(if $(filter 1,$(CGO_ENABLED)),-race)
 GOLANGCI := bin/golangci-lint-v2.15.0
 
-.PHONY: demo test lint bench crash many properties mutants nightly build clean
+.PHONY: demo test lint bench readers crash many properties mutants nightly build clean
 
 build: bin/barge
 
@@ -34,6 +34,14 @@ $(GOLANGCI):
 
 bench:
 	go test -run '^$$' -bench . -tags $(TAGS) ./...
+
+# Lets skopeo and oras read what barge wrote, copy it through a registry, and barge read what they wrote. skopeo is to be on
+# PATH; the others are built here, by versions that are fixed apart from the product's module.
+readers: bin/readers/oras
+	go test $(RACE) -tags $(TAGS) -run '^TestReaders$$' -count 1 ./cmd/barge -readers $(CURDIR)/bin/readers
+
+bin/readers/oras: tools/readers/go.mod tools/readers/go.sum
+	go build -C tools/readers -o $(CURDIR)/bin/readers/ tool
 
 # Kills the command at every call of a promotion, a rollback and a resume and goes on in every way on another host, and
 # lets every call go wrong once in every way. `make test` takes a sample of both.
