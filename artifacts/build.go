@@ -64,6 +64,7 @@ func Build(ctx context.Context, c *Commit, o BuildOptions) (Release, error) {
 	if r.Warnings, err = o.warnings(ctx, id); err != nil {
 		return Release{}, err
 	}
+	r.Warnings = append(sources.Warnings, r.Warnings...)
 	for range 3 { // another build of the same commit may take a free name in the same instant
 		if r.Name, err = o.Store.nameFor(ctx, names[0], id, m, c.Hash); err != nil {
 			return Release{}, err

@@ -436,21 +436,23 @@ func TestRefusedSources(t *testing.T) {
 		change func(y *yard)
 		want   string
 	}{
-		{"symlink out", func(y *yard) { link(y, "notebooks/out.py", "../../etc/x.py") }, "notebooks/out.py is a symlink out of the repository (to ../../etc/x.py): replace it"},
+		{"symlink out", func(y *yard) { link(y, "notebooks/out.py", "../../etc/x.py") }, "notebooks/out.py: it is a symlink out of the repository (to ../../etc/x.py): replace it"},
 		{"absolute symlink", func(y *yard) { link(y, "notebooks/out.py", "/etc/x.py") }, "is a symlink out of the repository"},
 		{"dangling symlink", func(y *yard) { link(y, "notebooks/out.py", "nowhere.py") }, "is a symlink to notebooks/nowhere.py, which is no file of the commit"},
 		{"circle", func(y *yard) { link(y, "notebooks/out.py", "out.py") }, "is a symlink that leads nowhere"},
 		{"submodule", func(y *yard) {
 			y.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", "file://"+newRepo(y.t, map[string]string{"x": "x"}).dir, "notebooks/sub.py")
-		}, "notebooks/sub.py is a git submodule"},
+		}, "notebooks/sub.py: it is a git submodule"},
 		{"submodule with notebooks", func(y *yard) {
 			y.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", "file://"+newRepo(y.t, map[string]string{"x.py": "x"}).dir, "notebooks/vendor")
-		}, "notebooks/vendor is a git submodule, which is not part of the commit: exclude it"},
-		{"symlink to a folder", func(y *yard) { link(y, "notebooks/more", "../conf") }, "notebooks/more is a symlink to the folder conf, whose files would not ship"},
-		{"one notebook twice", func(y *yard) { y.write(map[string]string{"notebooks/score.py": notebook("1")}) }, "score.ipynb and score.py: on Databricks both are the notebook score"},
-		{"case", func(y *yard) { y.write(map[string]string{"notebooks/TRAIN.py": notebook("1")}) }, "TRAIN.py and train.py differ in case alone"},
-		{"case of a folder", func(y *yard) { y.write(map[string]string{"notebooks/Shared/x.py": "1\n"}) }, "the folders Shared and shared differ in case alone"},
-		{"notebook and folder", func(y *yard) { y.write(map[string]string{"notebooks/shared.py": notebook("1")}) }, "shared.py: on Databricks the notebook and the folder shared would be one name"},
+		}, "notebooks/vendor: it is a git submodule, which is not part of the commit: exclude it"},
+		{"symlink to a folder", func(y *yard) { link(y, "notebooks/more", "../conf") }, "notebooks/more: it is a symlink to the folder conf, whose files would not ship"},
+		{"one notebook twice", func(y *yard) { y.write(map[string]string{"notebooks/score.py": notebook("1")}) }, "notebooks/score.ipynb and notebooks/score.py: on Databricks both are score"},
+		{"case", func(y *yard) { y.write(map[string]string{"notebooks/TRAIN.py": notebook("1")}) }, "notebooks/TRAIN.py and notebooks/train.py differ in case alone"},
+		{"case of a folder", func(y *yard) { y.write(map[string]string{"notebooks/Shared/x.py": "1\n"}) }, "the folders notebooks/Shared and notebooks/shared differ in case alone"},
+		{"notebook and folder", func(y *yard) { y.write(map[string]string{"notebooks/shared.py": notebook("1")}) }, "notebooks/shared.py: on Databricks it and the folder notebooks/shared would be one name"},
+		{"notebook in the config's place", func(y *yard) { y.write(map[string]string{"notebooks/conf.py": notebook("1")}) }, "notebooks/conf.py: on Databricks it and the folder conf would be one name"},
+		{"file in the config's place", func(y *yard) { y.write(map[string]string{"notebooks/conf/dev.py": "1\n", "conf/Dev.py": "1\n"}) }, "notebooks/conf/dev.py and conf/Dev.py differ in case alone"},
 		{"not UTF-8", func(y *yard) { y.write(map[string]string{"notebooks/latin.py": notebook("'\xe4'")}) }, "notebooks/latin.py: it is not UTF-8"},
 		{"no target", func(y *yard) { y.write(map[string]string{"notebooks/x.py": notebook("# MAGIC %run ./shared/pre")}) }, "notebooks/x.py:2: %run ./shared/pre finds no notebook shared/pre in the artifact: did you mean shared/prep?"},
 		{"several", func(y *yard) {
@@ -493,6 +495,17 @@ func TestSymlinkInside(t *testing.T) {
 	prep, _ := m.Notebook("shared/prep")
 	if alias.SHA256 == "" || alias.SHA256 != prep.SHA256 {
 		t.Errorf("the link is %+v, its file %+v", alias, prep)
+	}
+}
+
+// TestImportedNotebook: Databricks imports none, unless it is a library of that name that is meant.
+func TestImportedNotebook(t *testing.T) {
+	y := newYard(t)
+	y.write(map[string]string{"notebooks/more.py": notebook("from shared import prep")})
+	y.commit("import")
+	want := []string{"notebooks/more.py:2: import of shared.prep finds the notebook shared/prep, and Databricks imports no notebooks: run it with %run, or take its first line away, which makes it a module"}
+	if diff := cmp.Diff(want, y.build("").Warnings); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

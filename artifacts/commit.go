@@ -208,7 +208,7 @@ func (c *Commit) ReadFile(written string) ([]byte, error) {
 		return nil, fmt.Errorf("commit %.12s has no file %s", c.Hash, p)
 	}
 	if e, err = c.follow(e); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", p, err)
 	}
 	return c.content(context.Background(), e)
 }
@@ -251,14 +251,13 @@ func (c *Commit) Files(pattern string) ([]string, error) {
 	return names, nil
 }
 
-// follow replaces a symlink by the file that it leads to, inside the repository.
+// follow replaces a symlink by the file that it leads to, inside the repository. Errors do not name the file.
 func (c *Commit) follow(e entry) (entry, error) {
-	first := e.path
 	for range 16 {
 		switch e.mode {
 		case filemode.Symlink:
 		case filemode.Submodule:
-			return e, fmt.Errorf("%s is a git submodule, which is not part of the commit: exclude it, or bring its files into the repository", e.path)
+			return e, errors.New("it is a git submodule, which is not part of the commit: exclude it, or bring its files into the repository")
 		default:
 			return e, nil
 		}
@@ -268,21 +267,21 @@ func (c *Commit) follow(e entry) (entry, error) {
 		}
 		to := path.Join(path.Dir(e.path), string(b))
 		if path.IsAbs(string(b)) || to == ".." || strings.HasPrefix(to, "../") {
-			return e, fmt.Errorf("%s is a symlink out of the repository (to %s): replace it by the file, or exclude it", first, b)
+			return e, fmt.Errorf("it is a symlink out of the repository (to %s): replace it by the file, or exclude it", b)
 		}
 		next, ok, err := c.find(to)
 		if err != nil {
 			return e, err
 		}
 		if ok && next.mode == filemode.Dir {
-			return e, fmt.Errorf("%s is a symlink to the folder %s, whose files would not ship: name that folder (notebooks.from), or exclude it", first, to)
+			return e, fmt.Errorf("it is a symlink to the folder %s, whose files would not ship: name that folder (notebooks.from), or exclude it", to)
 		}
 		if !ok {
-			return e, fmt.Errorf("%s is a symlink to %s, which is no file of the commit: replace it by the file, or exclude it", first, to)
+			return e, fmt.Errorf("it is a symlink to %s, which is no file of the commit: replace it by the file, or exclude it", to)
 		}
 		e = next
 	}
-	return e, fmt.Errorf("%s is a symlink that leads nowhere: replace it by the file, or exclude it", first)
+	return e, errors.New("it is a symlink that leads nowhere: replace it by the file, or exclude it")
 }
 
 func openBlob(s storer.EncodedObjectStorer, e entry) (io.ReadCloser, int64, error) {

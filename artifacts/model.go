@@ -172,7 +172,7 @@ func (p pinner) inGit(ctx context.Context, m environments.Model) (ModelPin, []pa
 	for _, f := range files {
 		at, err := p.commit.follow(f.entry)
 		if err != nil {
-			return ModelPin{}, nil, err
+			return ModelPin{}, nil, fmt.Errorf("%s: %w", f.path, err)
 		}
 		file, err := p.commit.sum(ctx, f.as, at)
 		if err != nil {

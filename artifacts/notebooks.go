@@ -37,8 +37,8 @@ func prepare(p string, executable bool, body []byte) (Content, error) {
 	switch {
 	case (isSource || extension == ".ipynb") && !utf8.Valid(body):
 		return c, errors.New("it is not UTF-8: convert it (iconv -t utf-8), or exclude it")
-	case isSource && bytes.HasPrefix(body, []byte("\ufeff"+comment.mark+header)):
-		return c, errors.New("a byte order mark stands before its first line, so Databricks would not see a notebook: save it without")
+	case isSource && bytes.HasPrefix(body, []byte("\ufeff"+comment.mark+header)), extension == ".ipynb" && bytes.HasPrefix(body, []byte("\ufeff")):
+		return c, errors.New("a byte order mark stands before its first line, so that it would be no notebook: save it without (UTF-8, no BOM)")
 	case extension == ".ipynb":
 		stripped, language, err := stripOutputs(body)
 		if err != nil {
@@ -49,7 +49,7 @@ func prepare(p string, executable bool, body []byte) (Content, error) {
 		c.Kind, c.Language = Notebook, comment.language
 	}
 	if c.Kind == Notebook && len(c.Body) > maxNotebook {
-		return c, fmt.Errorf("it has %.1f MiB, and Databricks takes notebooks up to 10: move data out of it, or exclude it", float64(len(c.Body))/(1<<20))
+		return c, fmt.Errorf("it has %d bytes, and Databricks takes notebooks up to %d (10 MiB): move data out of it, or exclude it", len(c.Body), maxNotebook)
 	}
 	c.Size, c.SHA256 = int64(len(c.Body)), strings.TrimPrefix(digestOf(c.Body), digestPrefix)
 	return c, nil

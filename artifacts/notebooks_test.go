@@ -30,7 +30,8 @@ func TestPrepare(t *testing.T) {
 		{"a.py", "# Databricks notebook source\n\xff\n", "", "", "not UTF-8"},
 		{"a.py", "x = '\xe4'\n", "", "", "not UTF-8"},
 		{"a.py", "\ufeff# Databricks notebook source\n", "", "", "byte order mark"},
-		{"a.py", "# Databricks notebook source\n" + strings.Repeat("x", 10<<20), "", "", "10.0 MiB, and Databricks takes notebooks up to 10"},
+		{"a.ipynb", "\ufeff{}", "", "", "byte order mark"},
+		{"a.py", "# Databricks notebook source\n" + strings.Repeat("x", 10<<20), "", "", "it has 10485789 bytes, and Databricks takes notebooks up to 10485760 (10 MiB)"},
 		{"a.ipynb", `{"nbformat": 4, "cells": []}`, Notebook, "python", ""},
 		{"a.ipynb", `{"nbformat": 4, "cells": [], "metadata": {"language_info": {"name": "SQL"}}}`, Notebook, "sql", ""},
 		{"a.ipynb", `{"nbformat": 3, "worksheets": []}`, "", "", "nbformat 3: convert it to 4"},
@@ -171,7 +172,7 @@ x = 1
 	}
 }
 
-func graphOf(t *testing.T, files map[string]string, external ...string) (Graph, []error) {
+func graphOf(t *testing.T, files map[string]string, external ...string) (Graph, []*referenceError) {
 	t.Helper()
 	refs := map[string][]reference{}
 	var all []File
@@ -224,7 +225,16 @@ func TestReaches(t *testing.T) {
 
 func TestMissingTargets(t *testing.T) {
 	for code, want := range map[string]string{
-		"# MAGIC %run ./prepp": "a.py:2: %run ./prepp finds no notebook prepp in the artifact: did you mean prep?",
+		"# MAGIC %run\n# MAGIC ./prepp":                                             "a.py:2: %run ./prepp finds no notebook prepp",
+		"# MAGIC %run ./prep\n# MAGIC %run ./prepp":                                 "a.py:3: %run ./prepp finds no notebook prepp",
+		"# MAGIC # first\n# MAGIC %run ./prepp":                                     "a.py:3: %run ./prepp finds no notebook prepp",
+		"dbutils.notebook.run(timeout_seconds=9, path=r'x')":                        "a.py:2: dbutils.notebook.run x finds no notebook x",
+		"import pkg.gone":                                                           "a.py:2: import of pkg.gone finds no module pkg/gone.py in the artifact",
+		"from pkg import gone; from . import prepp":                                 "a.py:2: import of .prepp finds no module prepp.py in the artifact",
+		"from .pkg.gone import x":                                                   "a.py:2: import of .pkg.gone finds no module pkg/gone.py",
+		"from .lib import a, gone":                                                  "a.py:2: import of .lib.gone finds no module lib/gone.py",
+		"from .prep import x":                                                       "a.py:2: import of .prep finds the notebook prep, and Databricks imports no notebooks: run it with %run",
+		"# MAGIC %run ./prepp":                                                      "a.py:2: %run ./prepp finds no notebook prepp in the artifact: did you mean prep?",
 		"x = 1\n\n# COMMAND ----------\n\n\n# MAGIC %run ./prep.py":                 "a.py:7: %run ./prep.py names the file: on Databricks a notebook has no extension: write ./prep",
 		"# MAGIC %run /Shared/prep":                                                 "a.py:2: %run /Shared/prep leaves the artifact",
 		"# MAGIC %run ../prep":                                                      "a.py:2: %run ../prep finds no notebook ../prep",
@@ -234,7 +244,7 @@ func TestMissingTargets(t *testing.T) {
 		"from .prepped import x":                                                    "a.py:2: import of .prepped finds no module prepped.py in the artifact: did you mean preppe.py?",
 		"def f():\n    from .lib.b import (\n        c,\n    )":                     "a.py:3: import of .lib.b finds no module lib/b.py in the artifact",
 	} {
-		files := map[string]string{"a.py": notebook(code), "prep.py": notebook("1"), "preppe.py": "x = 1\n", "lib/a.py": "1\n"}
+		files := map[string]string{"a.py": notebook(code), "prep.py": notebook("1"), "preppe.py": "x = 1\n", "lib/a.py": "1\n", "pkg/__init__.py": ""}
 		_, problems := graphOf(t, files)
 		if len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), want) {
 			t.Errorf("%s: %v, want %q", code, problems, want)
@@ -251,6 +261,21 @@ func TestMissingTargets(t *testing.T) {
 	})
 	if want := "a.ipynb, cell 2: %run ./prepp finds no notebook prepp"; len(problems) != 1 || !strings.Contains(problems[0].Error(), want) {
 		t.Errorf("%v, want %q", problems, want)
+	}
+}
+
+// TestNoTargets: what is made as it runs, is a comment, or may be a library's is not looked for.
+func TestNoTargets(t *testing.T) {
+	for _, code := range []string{
+		"dbutils.notebook.run('./' + name, 60)", "dbutils.notebook.run('./train_{}'.format(m), 60)", "dbutils.notebook.run('./a_%s' % m)",
+		"dbutils.notebook.run(f'./{name}')", "x = 1  # dbutils.notebook.run('./gone', 60)", "x = 1  # import .gone",
+		"dbutils.notebook.run(name, 60, dict(path='gone'))", "import lib.gone", "from lib import gone", "from pkg import gone",
+		"try:\n    import pkg.gone\nexcept ImportError: pass", "from . import lib; lib.a", "from .lib import *",
+		"from .pkg import VERSION, \\\n    more", "print('%run ./gone')", "'''\n%run ./gone\n'''",
+	} {
+		if _, problems := graphOf(t, map[string]string{"a.py": notebook(code), "lib/a.py": "1\n", "pkg/__init__.py": "VERSION = 1"}); len(problems) != 0 {
+			t.Errorf("%s: %v", code, problems)
+		}
 	}
 }
 
@@ -282,7 +307,7 @@ func FuzzReferences(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if n := strings.Count(withoutTexts(body), "\n"); n != strings.Count(body, "\n") {
+		if n := strings.Count(withoutProse(body), "\n"); n != strings.Count(body, "\n") {
 			t.Errorf("%d lines of %d are left", n, strings.Count(body, "\n"))
 		}
 		graph([]File{c.File}, map[string][]reference{c.Path: refs}, []string{"**"})

@@ -24,6 +24,7 @@ type Sources struct {
 	NotebookFiles []File // sorted by path
 	ConfigFiles   []File
 	Calls         Graph
+	Warnings      []string // what will ship, and may not work
 
 	notebooks, config *spool
 }
@@ -58,39 +59,44 @@ func Pack(ctx context.Context, c *Commit, a *environments.Artifact) (*Sources, e
 	if err != nil {
 		return nil, err
 	}
-	calls, problems := graph(s.NotebookFiles, refs, a.Notebooks.External)
-	for _, p := range problems {
-		var r *referenceError
-		if errors.As(p, &r) {
-			r.path = path.Join(folder, r.path)
+	calls, unresolved := graph(s.NotebookFiles, refs, a.Notebooks.External)
+	s.Calls = calls
+	var problems []error
+	for _, r := range unresolved {
+		r.path = path.Join(folder, r.path)
+		if notebook := (*importError)(nil); errors.As(r, &notebook) && notebook.maybe {
+			s.Warnings = append(s.Warnings, r.Error())
+		} else {
+			problems = append(problems, r)
 		}
 	}
-	s.Calls = calls
-	if err := listProblems(append(collisions(s.NotebookFiles), problems...)); err != nil {
-		return nil, errors.Join(err, s.Close())
+	stand := standing("", folder, s.NotebookFiles)
+	if a.Config.From != "" {
+		if folder, err = s.packConfig(ctx, c, a.Config.From); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		stand = append(stand, standing("conf", folder, s.ConfigFiles)...)
 	}
-	if err := s.packConfig(ctx, c, a.Config.From); err != nil {
+	if err := listProblems(append(collisions(stand), problems...)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Sources) packConfig(ctx context.Context, c *Commit, from string) error {
-	if from == "" {
-		return nil
+// packConfig takes the config files, and gives their folder in the repository.
+func (s *Sources) packConfig(ctx context.Context, c *Commit, from string) (folder string, err error) {
+	if folder, err = c.place(from); err != nil {
+		return "", fmt.Errorf("config.from: %w", err)
 	}
 	config, err := c.matching(ctx, "config.from", from, []string{"**"}, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := c.unchanged(config); err != nil {
-		return err
+		return "", err
 	}
 	s.config, s.ConfigFiles, err = c.spool(ctx, config, nil)
-	if err != nil {
-		return err
-	}
-	return listProblems(collisions(s.ConfigFiles))
+	return folder, err
 }
 
 // Close removes what Pack has put aside. It is safe to repeat.
@@ -309,33 +315,46 @@ func (c *Commit) read(ctx context.Context, f candidate) result {
 	return r
 }
 
+// stands is where a file will stand in a release's folder, and its path in the repository.
+type stands struct{ at, path string }
+
+// standing places files: below in the release's folder, from a folder of the repository.
+func standing(below, folder string, files []File) []stands {
+	all := make([]stands, len(files))
+	for i, f := range files {
+		all[i] = stands{path.Join(below, f.Object()), path.Join(folder, f.Path)}
+	}
+	return all
+}
+
 // collisions finds files that would be one object in a workspace: x.py and x.ipynb, a notebook and a folder of its
 // name, and names that differ in case alone.
-func collisions(files []File) []error {
+func collisions(files []stands) []error {
 	var problems []error
-	seen := map[string]File{}
+	seen := map[string]stands{}
 	for _, f := range files {
-		key := strings.ToLower(f.Object())
+		key := strings.ToLower(f.at)
 		other, taken := seen[key]
 		switch {
 		case !taken:
 			seen[key] = f
-		case other.Object() == f.Object():
-			problems = append(problems, fmt.Errorf("%s and %s: on Databricks both are the notebook %s: rename or exclude one", other.Path, f.Path, f.Object()))
+		case other.at == f.at:
+			problems = append(problems, fmt.Errorf("%s and %s: on Databricks both are %s: rename or exclude one", other.path, f.path, f.at))
 		default:
-			problems = append(problems, fmt.Errorf("%s and %s differ in case alone: rename or exclude one", other.Path, f.Path))
+			problems = append(problems, fmt.Errorf("%s and %s differ in case alone: rename or exclude one", other.path, f.path))
 		}
 	}
-	folders := map[string]string{}
+	folders := map[string]stands{}
 	for _, f := range files {
-		for dir := path.Dir(f.Path); dir != "."; dir = path.Dir(dir) {
-			key := strings.ToLower(dir)
-			if other, ok := folders[key]; ok && other != dir {
-				problems = append(problems, fmt.Errorf("the folders %s and %s differ in case alone: rename one", other, dir))
+		in := stands{path.Dir(f.at), path.Dir(f.path)}
+		for ; in.at != "."; in = (stands{path.Dir(in.at), path.Dir(in.path)}) {
+			key := strings.ToLower(in.at)
+			if other, ok := folders[key]; ok && other.at != in.at {
+				problems = append(problems, fmt.Errorf("the folders %s and %s differ in case alone: rename one", other.path, in.path))
 			} else if !ok {
-				folders[key] = dir
+				folders[key] = in
 				if n, ok := seen[key]; ok {
-					problems = append(problems, fmt.Errorf("%s: on Databricks the notebook and the folder %s would be one name: rename or exclude it", n.Path, dir))
+					problems = append(problems, fmt.Errorf("%s: on Databricks it and the folder %s would be one name: rename or exclude it", n.path, in.path))
 				}
 			}
 		}

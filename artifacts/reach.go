@@ -37,8 +37,8 @@ func (g Graph) Reaches(paths ...string) []string {
 }
 
 // graph resolves references among files. What is asked for and is not there is a problem, unless it is declared
-// external; a module that is not there is a library, if its import does not begin with a dot.
-func graph(files []File, refs map[string][]reference, external []string) (Graph, []error) {
+// external; a module that is not there is a library, unless its import begins with a dot or with a package that is there.
+func graph(files []File, refs map[string][]reference, external []string) (Graph, []*referenceError) {
 	g := Graph{brings: map[string][]string{}, objects: map[string]string{}}
 	plain := map[string]bool{}
 	for _, f := range files {
@@ -48,7 +48,7 @@ func graph(files []File, refs map[string][]reference, external []string) (Graph,
 			plain[f.Path] = true
 		}
 	}
-	var problems []error
+	var problems []*referenceError
 	for _, f := range files {
 		var to []string
 		for _, r := range refs[f.Path] {
@@ -89,24 +89,56 @@ func (r reference) declared(from string, external []string) bool {
 
 // resolve gives the files that a reference means.
 func (g Graph) resolve(from string, r reference, plain map[string]bool) ([]string, error) {
-	if r.how != "import" {
-		target, err := g.notebook(from, r)
-		if err != nil {
-			return nil, err
+	if r.how == "import" {
+		return g.modules(from, r, plain)
+	}
+	target, err := g.notebook(from, r)
+	if err != nil {
+		return nil, err
+	}
+	return []string{target}, nil
+}
+
+// modules are the files that an import means. It looks beside the importer and at the root of the notebooks' folder.
+func (g Graph) modules(from string, r reference, plain map[string]bool) ([]string, error) {
+	dirs, module, relative := []string{path.Dir(from), "."}, r.path, strings.HasPrefix(r.path, ".")
+	if relative {
+		dir, rest := packageOf(from, r.path)
+		dirs, module = []string{dir}, rest
+	}
+	var all imported
+	notebook := ""
+	for _, dir := range dirs {
+		i := look(dir, module, plain)
+		i.within = i.within || relative && plain[path.Join(dir, "__init__.py")]
+		all.add(i)
+		if _, ok := g.objects[i.at]; ok && !i.whole {
+			notebook = i.at
 		}
-		return []string{target}, nil
 	}
-	found := modules(from, r.path, plain)
-	if len(found) > 0 || r.maybe || !strings.HasPrefix(r.path, ".") {
-		return found, nil
+	elsewhere := !relative && !all.within
+	if r.name { // it is a module for sure where its package has no __init__.py, and is there itself
+		elsewhere = !relative || all.within || !isPackage(path.Dir(all.at), plain)
 	}
-	dir, module := packageOf(from, r.path)
-	at := path.Join(dir, strings.ReplaceAll(module, ".", "/"))
-	if isPackage(at, plain) {
-		return nil, nil
+	switch {
+	case all.whole, r.tried, elsewhere && notebook == "", isPackage(all.at, plain):
+		return all.files, nil
+	case notebook != "":
+		return all.files, &importError{r.path, notebook, elsewhere}
 	}
 	return nil, fmt.Errorf("import of %s finds no module %s.py in the artifact%s: add it, widen notebooks.include, or declare it in notebooks.external",
-		r.path, at, didYouMean(at+".py", slices.Sorted(maps.Keys(plain))))
+		r.path, all.at, didYouMean(all.at+".py", slices.Sorted(maps.Keys(plain))))
+}
+
+// importError is the import of a notebook.
+type importError struct {
+	module, notebook string
+	maybe            bool // a library may be meant
+}
+
+func (e *importError) Error() string {
+	return fmt.Sprintf("import of %s finds the notebook %s, and Databricks imports no notebooks: run it with %%run, or take its first line away, which makes it a module",
+		e.module, e.notebook)
 }
 
 // isPackage says whether a folder of the artifact has modules: that it has no __init__.py matters not.
@@ -139,30 +171,42 @@ func (g Graph) notebook(from string, r reference) (string, error) {
 // packageOf is the folder in which an import with dots before it looks, and what it looks for there.
 func packageOf(from, module string) (dir, rest string) {
 	rest = strings.TrimLeft(module, ".")
-	return path.Join(path.Dir(from), strings.Repeat("../", len(module)-len(rest)-1)), rest
+	return path.Join(path.Dir(from), strings.Repeat("../", max(0, len(module)-len(rest)-1))), rest
 }
 
-// modules are the files that an import means: a module or a package's __init__.py, looked for beside the importer and
-// at the root of the notebooks' folder.
-func modules(from, module string, plain map[string]bool) []string {
-	dirs := []string{path.Dir(from), "."}
-	if strings.HasPrefix(module, ".") {
-		dir, rest := packageOf(from, module)
-		dirs, module = []string{dir}, rest
+// imported is what an import finds: in a folder, or in all that it looks in.
+type imported struct {
+	at     string   // what it asks for, without an extension
+	files  []string // modules, and the __init__.py of packages on the way to them
+	whole  bool     // what it asks for is there
+	within bool     // a module or package that it begins with is there, so that Python looks nowhere else
+}
+
+func (i *imported) add(other imported) {
+	if i.at == "" || other.within && !i.within {
+		i.at = other.at
 	}
-	var found []string
-	for _, dir := range dirs {
-		parts := strings.Split(module, ".")
-		for i := range parts {
-			at := path.Join(dir, path.Join(parts[:i+1]...))
-			for _, p := range []string{at + ".py", at + "/__init__.py"} {
-				if plain[p] {
-					found = append(found, p)
-				}
+	i.files, i.whole, i.within = append(i.files, other.files...), i.whole || other.whole, i.within || other.within
+}
+
+// look finds a module by its dotted name below a folder; "" is the folder itself.
+func look(dir, module string, plain map[string]bool) imported {
+	i := imported{at: dir, whole: module == ""}
+	if file := path.Join(dir, "__init__.py"); i.whole && plain[file] {
+		i.files = append(i.files, file)
+	}
+	for rest := module; rest != ""; {
+		var part string
+		part, rest, _ = strings.Cut(rest, ".")
+		i.at, i.whole = path.Join(i.at, part), false
+		for _, p := range []string{i.at + ".py", i.at + "/__init__.py"} {
+			if plain[p] {
+				i.files, i.whole = append(i.files, p), true
 			}
 		}
+		i.within = i.within || i.whole && rest != ""
 	}
-	return found
+	return i
 }
 
 // Graph reads the notebooks of the artifact and says which brings in which.

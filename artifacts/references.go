@@ -12,11 +12,13 @@ type reference struct {
 	how   string // "%run", "dbutils.notebook.run", "import"
 	path  string
 	at    string // where in the file: ":12", or in Jupyter's format ", cell 3"
-	maybe bool   // an import that may also mean no module: a name in a package, or one that is tried
+	tried bool   // an import that may fail
+	name  bool   // a name that is imported from a package, and may be no module
 }
 
 var (
-	notebookRun = regexp.MustCompile(`dbutils\s*\.\s*notebook\s*\.\s*run\s*\(\s*(?:path\s*=\s*)?(?:"([^"\n]+)"|'([^'\n]+)')`)
+	// A path that is made of more than one text ("./" + name) is not known before it runs.
+	notebookRun = regexp.MustCompile(`dbutils\s*\.\s*notebook\s*\.\s*run\s*\(\s*(?:[^()"']*\bpath\s*=\s*)?[rRuU]?(?:"([^"\n]+)"|'([^'\n]+)')\s*[,)]`)
 	importLine  = regexp.MustCompile(`^\s*(?:import\s+(.+)|from\s+(\.*[\w.]*)\s+import\s+(.+))$`)
 	opened      = regexp.MustCompile(`^\s*from\s+\S+\s+import\s*\([^)]*$`)
 )
@@ -40,10 +42,7 @@ func references(c Content) ([]reference, error) {
 		}
 		switch cell.Magic {
 		case "run":
-			first, _, _ := strings.Cut(cell.Source, "\n")
-			if target := runTarget(first); target != "" {
-				refs = append(refs, reference{how: "%run", path: target, at: at(0)})
-			}
+			refs = append(refs, runs(strings.Split(cell.Source, "\n"), at)...)
 		case "", "python", "scala", "r":
 			refs = append(refs, codeReferences(cell.Source, c.Language, at)...)
 		}
@@ -51,9 +50,27 @@ func references(c Content) ([]reference, error) {
 	return refs, nil
 }
 
-// runTarget is the notebook that a %run line names: bare, or in quotes, then maybe arguments.
+// runs are the notebooks that %run lines name.
+func runs(lines []string, at func(line int) string) []reference {
+	var refs []reference
+	for i, line := range lines {
+		if magicOf(line) != "run" {
+			continue
+		}
+		target := runTarget(strings.TrimLeft(strings.TrimSpace(line), "%")[len("run"):])
+		if target == "" && i+1 < len(lines) {
+			target = runTarget(lines[i+1])
+		}
+		if target != "" {
+			refs = append(refs, reference{how: "%run", path: target, at: at(i)})
+		}
+	}
+	return refs
+}
+
+// runTarget is the notebook that a %run names: bare, or in quotes, then maybe arguments.
 func runTarget(line string) string {
-	line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "%run"))
+	line = strings.TrimSpace(line)
 	if line != "" && strings.ContainsRune(`"'`, rune(line[0])) {
 		target, _, _ := strings.Cut(line[1:], line[:1])
 		return target
@@ -65,15 +82,15 @@ func runTarget(line string) string {
 func codeReferences(source, language string, at func(line int) string) []reference {
 	python := language == "python" || language == ""
 	if python {
-		source = withoutTexts(source)
+		source = withoutProse(source)
 	}
 	lines := strings.Split(strings.ReplaceAll(source, "\r", ""), "\n")
 	for i, line := range lines {
-		if t := strings.TrimSpace(line); strings.HasPrefix(t, "#") || strings.HasPrefix(t, "//") {
+		if t := strings.TrimSpace(line); !python && (strings.HasPrefix(t, "#") || strings.HasPrefix(t, "//")) {
 			lines[i] = ""
 		}
 	}
-	var refs []reference
+	refs := runs(lines, at)
 	code := strings.Join(lines, "\n")
 	for _, m := range notebookRun.FindAllStringSubmatchIndex(code, -1) {
 		target := ""
@@ -90,12 +107,13 @@ func codeReferences(source, language string, at func(line int) string) []referen
 	before := ""
 	for i, line := range lines {
 		for j := i + 1; opened.MatchString(line) && j < len(lines); j++ {
-			next, _, _ := strings.Cut(lines[j], "#")
-			line = strings.TrimRight(line, " \t") + " " + strings.TrimSpace(next)
+			line = strings.TrimRight(line, " \t") + " " + strings.TrimSpace(lines[j])
 		}
-		for _, r := range imports(line) {
-			r.at, r.maybe = at(i), r.maybe || before == "try:"
-			refs = append(refs, r)
+		for statement := range strings.SplitSeq(line, ";") {
+			for _, r := range imports(statement) {
+				r.at, r.tried = at(i), before == "try:"
+				refs = append(refs, r)
+			}
 		}
 		if t := strings.TrimSpace(line); t != "" {
 			before = t
@@ -104,8 +122,9 @@ func codeReferences(source, language string, at func(line int) string) []referen
 	return refs
 }
 
-// withoutTexts blanks Python's texts in three quotes, which are prose as a rule, but for their line ends.
-func withoutTexts(source string) string {
+// withoutProse leaves Python's comments out, and its texts in three quotes, which are prose as a rule, but for their
+// line ends.
+func withoutProse(source string) string {
 	var out strings.Builder
 	quote := "" // of the text that we are in
 	for i := 0; i < len(source); {
@@ -117,7 +136,7 @@ func withoutTexts(source string) string {
 		case quote == "" && (rest[0] == '"' || rest[0] == '\''):
 			quote = rest[:1]
 		case quote == "" && rest[0] == '#':
-			if n = strings.IndexByte(rest, '\n'); n < 0 {
+			if n, shown = strings.IndexByte(rest, '\n'), false; n < 0 {
 				n = len(rest)
 			}
 		case quote == "":
@@ -141,18 +160,17 @@ func withoutTexts(source string) string {
 	return out.String()
 }
 
-// imports are the modules that a line of Python imports; names imported from a package may be modules themselves.
+// imports are the modules that a statement of Python imports; names imported from a package may be modules themselves.
 func imports(line string) []reference {
-	line, _, _ = strings.Cut(line, "#")
 	m := importLine.FindStringSubmatch(strings.TrimRight(line, " \t\r"))
 	if m == nil {
 		return nil
 	}
 	var refs []reference
-	list := func(prefix, names string, maybe bool) {
-		for name := range strings.SplitSeq(strings.Trim(names, "( )"), ",") {
-			if fields := strings.Fields(strings.Trim(name, "()")); len(fields) > 0 {
-				refs = append(refs, reference{how: "import", path: prefix + fields[0], maybe: maybe})
+	list := func(prefix, names string, name bool) {
+		for one := range strings.SplitSeq(names, ",") {
+			if fields := strings.Fields(strings.Trim(one, `()\`)); len(fields) > 0 && fields[0] != "*" {
+				refs = append(refs, reference{how: "import", path: prefix + fields[0], name: name})
 			}
 		}
 	}
@@ -160,10 +178,11 @@ func imports(line string) []reference {
 		list("", m[1], false)
 		return refs
 	}
-	whole := strings.Trim(m[2], ".") == "" // from . import a: a may be a name in __init__.py
-	refs = append(refs, reference{how: "import", path: m[2], maybe: whole})
 	prefix := m[2]
-	if !whole {
+	if strings.Trim(prefix, ".") == "" {
+		refs = append(refs, reference{how: "import", path: prefix, name: true})
+	} else {
+		refs = append(refs, reference{how: "import", path: prefix})
 		prefix += "."
 	}
 	list(prefix, m[3], true)
