@@ -324,12 +324,15 @@ func (a *admission) refuse(s ledger.State, asked bool) error {
 	if len(reasons) == 0 {
 		return nil
 	}
-	texts, lines := make([]string, len(reasons)), ""
+	texts, lines, obstacles := make([]string, len(reasons)), "", make([]Obstacle, len(reasons))
 	for i, r := range reasons {
-		texts[i] = r.Text
+		texts[i], obstacles[i] = r.Text, r.obstacle()
 		for _, change := range r.Changes {
 			lines += "\n" + change.String()
 		}
 	}
-	return stop(reasons[0].Why, reasons[0].Clear, "promoting %s to %s is refused: %s%s", a.c.Release, a.name, strings.Join(texts, "; "), lines)
+	return &Stop{
+		Why: reasons[0].Why, Next: reasons[0].Clear, Obstacles: obstacles,
+		Message: fmt.Sprintf("promoting %s to %s is refused: %s%s", a.c.Release, a.name, strings.Join(texts, "; "), lines),
+	}
 }

@@ -17,7 +17,7 @@ type Promoted struct {
 	Release     ledger.Release `json:"release"`
 	Replaced    ledger.Release `json:"replaced,omitzero"`
 	Plan        string         `json:"plan_digest,omitempty"`
-	Outcome     string         `json:"outcome"`          // done, nothing-to-do, mended
+	Outcome     string         `json:"outcome"`          // done, nothing-to-do, mended; with an error see ended
 	Live        int            `json:"live"`             // number of the ledger's entry
 	Rules       *RulesChange   `json:"rules,omitempty"`  // that it brought, with whose approval; nil: they stay
 	Waived      []Waiver       `json:"waived,omitempty"` // what counted without its evidence
@@ -42,7 +42,25 @@ type Request struct {
 // Interrupted before the switch it stops, and nothing live was changed; a switch comes to its end first.
 func (w *World) Promote(ctx context.Context, r Request) (*Promoted, error) {
 	done, err := w.promote(ctx, r)
+	done.ended(err)
 	return done, interrupted(ctx, err, "barge promote again goes on where it stopped", "promoting to %s: nothing live was changed", r.Environment)
+}
+
+// ended says what became of a promotion that ended with an error.
+func (d *Promoted) ended(err error) {
+	switch {
+	case d == nil || err == nil:
+	case errors.Is(err, ErrPartial):
+		d.Outcome = "partial"
+	case errors.Is(err, ErrRolledBack) && d.Live == 0:
+		d.Outcome = "turned-back"
+	case errors.Is(err, ErrRolledBack):
+		d.Outcome = "rolled-back"
+	case d.Live == 0:
+		d.Outcome = "stopped" // before anything was live
+	case !errors.Is(err, ErrGateFailed): // a failure that keeps it is a judgement, too
+		d.Outcome = "unproven"
+	}
 }
 
 func (w *World) promote(ctx context.Context, r Request) (*Promoted, error) {

@@ -26,6 +26,8 @@ type Stop struct {
 	Next    string // the command to type next; may be empty
 	Err     error  // what lies beneath; may be nil
 
+	Obstacles []Obstacle // of a release that is refused: why not, one by one
+
 	// What a person needs who is needed: what is not as it is to be, what to type in this order, and what can be typed
 	// instead of barge until barge can do it again.
 	Left   []string

@@ -23,7 +23,7 @@ func run(ctx context.Context, argv []string, in io.Reader, out, errOut io.Writer
 }
 
 func (h *house) run(ctx context.Context, argv []string) int {
-	defer h.close()
+	defer h.err.Close() // what is left of the last line
 	h.console.JSON = asksForJSON(argv)
 	app := newApp(h)
 	argv, err := permute(app, argv)
@@ -33,7 +33,7 @@ func (h *house) run(ctx context.Context, argv []string) int {
 	if code, _ := exit(err); ctx.Err() != nil && (code == 1 || errors.Is(err, context.Canceled)) && !errors.Is(err, release.ErrInterrupted) {
 		err = &interruptedError{err}
 	}
-	return h.finish(err)
+	return h.delivered(h.finish(err))
 }
 
 // interrupted tells, at the first signal, what is finished or undone before the command ends.
@@ -134,9 +134,9 @@ func unknown(commands []*cli.Command, name, what string) error {
 
 // finish tells how the command ended and gives its exit code.
 func (h *house) finish(err error) int {
-	code, name := exit(err)
-	if err == nil || errors.Is(err, errChanges) {
-		return code
+	code, _ := exit(err)
+	if errors.Is(err, errChanges) {
+		err = nil
 	}
 	var hinted interface{ Hint() string }
 	hint := ""
@@ -150,18 +150,11 @@ func (h *house) finish(err error) int {
 	for i, d := range stop.Do {
 		stop.Do[i].Command = h.root.hint(d.Command)
 	}
-	if h.console.JSON && !h.printed {
-		document := map[string]any{
-			"format_version": 1,
-			"error":          h.secrets.String(err.Error()),
-			"hint":           hint,
-			"exit":           map[string]any{"code": code, "name": name},
-		}
-		if len(stop.Do) > 0 {
-			document["left"], document["do"] = append([]string{}, stop.Left...), stop.Do
-			document["by_hand"] = append([]release.Deed{}, stop.ByHand...)
-		}
-		_ = h.console.Print(document, nil)
+	if h.console.JSON {
+		h.printDocument(err, hint, stop)
+	}
+	if err == nil {
+		return code
 	}
 	var diagnostics environments.Diagnostics
 	if errors.As(err, &diagnostics) {
@@ -197,7 +190,7 @@ func versionCommand(h *house) *cli.Command {
 			if err := positionals(c); err != nil {
 				return err
 			}
-			return h.console.Print(map[string]any{"format_version": 1, "version": version}, func(w io.Writer) {
+			return h.print(map[string]any{"format_version": 1, "version": version}, func(w io.Writer) {
 				fmt.Fprintln(w, "barge "+version)
 			})
 		},

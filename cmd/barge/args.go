@@ -31,6 +31,9 @@ func permute(app *cli.App, argv []string) ([]string, error) {
 	if slices.Contains(rest, "") {
 		return nil, empty(flags, rest, hint)
 	}
+	if len(commands) > 0 && len(rest) > 0 && rest[0][0] != '-' {
+		return argv, nil // there is no such command, and none of what follows is its
+	}
 	var positional []string
 	for len(rest) > 0 {
 		arg := rest[0]

@@ -27,7 +27,8 @@ func TestFlagsMayStandBehindPositionals(t *testing.T) {
 		{"barge promote x --to prod --help", "barge promote --help"},
 		{"barge sandbox up -h x", "barge sandbox up -h"},
 		{"barge promote --to prod -- --help", "barge promote --to prod -- --help"},
-		{"barge nonsense --to x", "barge --to nonsense x"},
+		{"barge nonsense --to x", "barge nonsense --to x"},
+		{"barge sandbox nonsense --to x", "barge sandbox nonsense --to x"},
 	} {
 		argv, err := permute(app, strings.Fields(c.in))
 		if err != nil {

@@ -32,7 +32,7 @@ type house struct {
 	in      io.Reader
 	console *console.Console
 	secrets *transport.Redactor
-	printed bool                   // a result is on stdout
+	result  *result                // what the command has to give, once it has
 	step    atomic.Pointer[string] // what an interrupt would finish or undo now
 
 	here    string // what relative folders are relative to; "": the working directory
@@ -51,16 +51,18 @@ type house struct {
 
 	mu         sync.Mutex
 	workspaces map[string]*databricks.Workspace
-	outs       []io.Closer
+
+	output   *console.Output // stdout itself; what is written there goes through out
+	out, err io.WriteCloser  // which take secrets out, and must be closed
 }
 
 func newHouse(in io.Reader, out, errOut io.Writer) *house {
 	h := &house{in: in, secrets: &transport.Redactor{}, workspaces: map[string]*databricks.Workspace{}, dir: "."}
 	h.haste.terms = ledger.DefaultTerms
 	h.console = console.New(out, errOut)
-	safeOut, safeErr := h.secrets.Writer(out), h.secrets.Writer(errOut)
-	h.outs = []io.Closer{safeOut, safeErr}
-	h.console.Out, h.console.Err = safeOut, safeErr
+	h.output = console.NewOutput(out)
+	h.out, h.err = h.secrets.Writer(h.output), h.secrets.Writer(errOut)
+	h.console.Out, h.console.Err = h.out, h.err
 	h.project = sync.OnceValues(h.loadProject)
 	h.store = sync.OnceValues(h.openStore)
 	h.twins = sync.OnceValues(h.findTwins)
@@ -71,12 +73,6 @@ func newHouse(in io.Reader, out, errOut io.Writer) *house {
 		return identity.New(identity.Options{Dir: h.dir, Transport: h.transport(), Redactor: h.secrets})
 	})
 	return h
-}
-
-func (h *house) close() {
-	for _, c := range h.outs {
-		_ = c.Close() // what is left of the last line
-	}
 }
 
 func (h *house) commonFlags() []cli.Flag {
@@ -127,12 +123,6 @@ func (h *house) folder(dir string) (string, error) {
 		dir = filepath.Join(h.here, dir)
 	}
 	return filepath.Abs(dir)
-}
-
-// print writes the command's result.
-func (h *house) print(v any, human func(io.Writer)) error {
-	h.printed = true
-	return h.console.Print(v, human)
 }
 
 func (h *house) loadProject() (*environments.Project, error) {

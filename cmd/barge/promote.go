@@ -78,7 +78,7 @@ func printPromoted(w io.Writer, p *release.Promoted) {
 	printGates(w, p.Gates)
 	printScorings(w, p.Scorings)
 	switch {
-	case p.Live == 0:
+	case p.Live == 0, p.Outcome == "rolled-back", p.Outcome == "partial": // the error says all
 	case p.Outcome == "nothing-to-do":
 		fmt.Fprintf(w, "%s is the champion of %s already: nothing to do\n", p.Release, p.Environment)
 	case p.Outcome == "mended":

@@ -109,7 +109,10 @@ func whyNotCommand(h *house) *cli.Command {
 				return err
 			}
 			why, err := world.WhyNot(c.Context, release.Request{Release: c.Args().First(), Environment: environment, Head: h.releaseOfHead})
-			return h.tell(why != nil, err, struct {
+			if err != nil {
+				return err
+			}
+			return h.print(struct {
 				FormatVersion int `json:"format_version"`
 				*release.WhyNot
 			}{1, why}, func(w io.Writer) { printWhyNot(w, why) })

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -50,18 +49,6 @@ func needed(c *cli.Context, name string) (string, error) {
 		return v, nil
 	}
 	return "", &usageError{message: "--" + name + " ENVIRONMENT is missing", hint: c.Command.HelpName + " --" + name + " ENVIRONMENT"}
-}
-
-// tell prints a result that there is, and then gives the error: a refusal has a result, too. As JSON one document
-// holds both.
-func (h *house) tell(there bool, err error, result any, human func(io.Writer)) error {
-	if !there || err != nil && h.console.JSON {
-		return err
-	}
-	if printing := h.print(result, human); printing != nil && err == nil {
-		return printing
-	}
-	return err
 }
 
 // positionals checks how many arguments a command was given and names them in the error.

@@ -5,11 +5,13 @@
 package console
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -53,16 +55,40 @@ func (c *Console) say(kind, colour, format string, args ...any) {
 	fmt.Fprintf(c.Err, "barge: %s %s\n", label, strings.ReplaceAll(text, "\n", "\n  "))
 }
 
-// Print writes a result: v as JSON under -o json, else what human writes.
-func (c *Console) Print(v any, human func(w io.Writer)) error {
-	if !c.JSON {
-		human(c.Out)
-		return nil
-	}
-	enc := json.NewEncoder(c.Out)
+// Encode is a result as -o json has it: one document that ends its line.
+func Encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	err := enc.Encode(v)
+	return b.Bytes(), err
+}
+
+// Output is where a result goes. No Write to it fails: who prints line by line asks once, at the end, what Lost says.
+type Output struct {
+	to   io.Writer
+	mu   sync.Mutex
+	lost error
+}
+
+// NewOutput passes on to w what is written.
+func NewOutput(w io.Writer) *Output { return &Output{to: w} }
+
+func (o *Output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.lost == nil {
+		_, o.lost = o.to.Write(p)
+	}
+	return len(p), nil
+}
+
+// Lost is why not all of it could be written: nothing has been since. Nil: it is all there.
+func (o *Output) Lost() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.lost
 }
 
 // Table writes rows under a heading, columns aligned by spaces.
@@ -72,7 +98,7 @@ func Table(w io.Writer, heading []string, rows [][]string) {
 	for _, row := range rows {
 		fmt.Fprintln(tw, strings.Join(row, "\t"))
 	}
-	_ = tw.Flush() // w is the console's: a closed pipe has nobody left to tell
+	_ = tw.Flush() // w is the console's: see Output
 }
 
 // Time is t as the reader wants it: "3 h ago" on a terminal, RFC 3339 in a pipe. The zero time is "-".

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"testing"
 	"time"
@@ -25,22 +26,47 @@ func TestOneTone(t *testing.T) {
 	}
 }
 
-func TestPrint(t *testing.T) {
-	human := func(w io.Writer) { _, _ = io.WriteString(w, "1.4.0 is live\n") }
-	for _, c := range []struct {
-		json bool
-		want string
-	}{
-		{false, "1.4.0 is live\n"},
-		{true, "{\n  \"live\": \"a<b\"\n}\n"},
-	} {
-		var out bytes.Buffer
-		if err := (&Console{Out: &out, JSON: c.json}).Print(map[string]string{"live": "a<b"}, human); err != nil {
-			t.Fatal(err)
+func TestEncode(t *testing.T) {
+	got, err := Encode(map[string]string{"live": "a<b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("{\n  \"live\": \"a<b\"\n}\n", string(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A disk takes so many bytes, and then no more.
+type disk struct {
+	left int
+	got  bytes.Buffer
+}
+
+var errFull = errors.New("no space left")
+
+func (d *disk) Write(p []byte) (int, error) {
+	n := min(d.left, len(p))
+	d.got.Write(p[:n])
+	if d.left -= n; n < len(p) {
+		return n, errFull
+	}
+	return n, nil
+}
+
+func TestOutputTellsOnceThatSomethingIsLost(t *testing.T) {
+	d := &disk{left: 4}
+	out := NewOutput(d)
+	for i, lost := range []error{nil, errFull, errFull} {
+		if n, err := io.WriteString(out, "abc"); n != 3 || err != nil {
+			t.Fatalf("write %d: %d bytes, %v", i+1, n, err)
 		}
-		if diff := cmp.Diff(c.want, out.String()); diff != "" {
-			t.Errorf("JSON %v: %s", c.json, diff)
+		if got := out.Lost(); !errors.Is(got, lost) {
+			t.Errorf("after write %d lost is %v, not %v", i+1, got, lost)
 		}
+		d.left += 3 * i // space again after the second: what came before is lost all the same, and nothing may look whole
+	}
+	if got := d.got.String(); got != "abca" {
+		t.Errorf("written is %q", got)
 	}
 }
 
