@@ -3,6 +3,7 @@ package artifacts
 import (
 	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
@@ -26,23 +27,30 @@ const maxPickle = 1 << 30
 const sklearnKey = "_sklearn_version"
 
 var (
-	// sklearnKeys is the key as pickle writes it: SHORT_BINUNICODE or BINUNICODE, by protocol.
-	sklearnKeys    = [][]byte{[]byte("\x8c\x10" + sklearnKey), []byte("X\x10\x00\x00\x00" + sklearnKey)}
+	// sklearnKeys is the key as pickle writes it: SHORT_BINUNICODE, BINUNICODE or UNICODE, by protocol.
+	sklearnKeys    = [][]byte{[]byte("\x8c\x10" + sklearnKey), []byte("X\x10\x00\x00\x00" + sklearnKey), []byte("V" + sklearnKey + "\n")}
+	textAfterPut   = regexp.MustCompile(`^(?:p[0-9]{1,10}\n)?V([^\n]{1,64})\n`) // as protocol 0 writes it
 	libraryVersion = regexp.MustCompile(`^[0-9]+(\.[0-9A-Za-z+]+)+$`)
 	sklearnPinned  = regexp.MustCompile(`(?i)^pypi:scikit[-_.]learn\s*===?\s*([0-9][0-9A-Za-z.+]*)$`)
 )
 
 // sklearnVersions reads, in a pickle or a joblib dump, which versions of scikit-learn wrote it. Nothing is unpickled:
-// the key's opcode is looked for, and the text after it read. What is no pickle has none.
-func sklearnVersions(r io.Reader) ([]string, error) {
+// the key's opcode is looked for, and the text after it read. What is no pickle has none; what is not named as one is
+// one when it begins as all do since protocol 2.
+func sklearnVersions(r io.Reader, named bool) ([]string, error) {
 	in := bufio.NewReaderSize(r, 1<<20)
-	head, _ := in.Peek(2) // shorter is no pickle, and is read as one
+	head, _ := in.Peek(3) // shorter is no pickle, and is read as one
+	if !named && (len(head) < 2 || head[0] != 0x80 || head[1] < 2 || head[1] > 5) {
+		return nil, nil
+	}
 	var unpacked io.Reader = in
 	var err error
 	switch {
+	case bytes.HasPrefix(head, []byte("BZh")):
+		unpacked = bzip2.NewReader(in)
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		unpacked, err = gzip.NewReader(in)
-	case len(head) == 2 && head[0] == 0x78 && binary.BigEndian.Uint16(head)%31 == 0: // joblib's compress=
+	case len(head) > 1 && head[0] == 0x78 && binary.BigEndian.Uint16(head)%31 == 0: // joblib's compress=
 		unpacked, err = zlib.NewReader(in)
 	}
 	if err != nil {
@@ -65,8 +73,9 @@ func sklearnVersions(r io.Reader) ([]string, error) {
 			}
 		}
 		var corrupt flate.CorruptInputError
+		var structural bzip2.StructuralError
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &corrupt),
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &corrupt), errors.As(err, &structural),
 			errors.Is(err, zlib.ErrChecksum), errors.Is(err, gzip.ErrChecksum):
 			return found, nil
 		case err != nil:
@@ -96,6 +105,9 @@ func versionsIn(window []byte, last int) []string {
 
 // pickledText is the text that a pickle goes on with, after what only notes and frames; "" when it is something else.
 func pickledText(b []byte) string {
+	if m := textAfterPut.FindSubmatch(b); m != nil {
+		return string(m[1])
+	}
 	skipped := map[byte]int{0x94: 1, 'q': 2, 'r': 5, 0x95: 9} // MEMOIZE, BINPUT, LONG_BINPUT, FRAME
 	for len(b) > 0 && skipped[b[0]] > 0 && len(b) >= skipped[b[0]] {
 		b = b[skipped[b[0]]:]
@@ -115,7 +127,11 @@ func pickledText(b []byte) string {
 
 // isPickle says whether a file is one by its name.
 func isPickle(name string) bool {
-	return slices.Contains([]string{".pkl", ".pickle", ".joblib"}, strings.ToLower(path.Ext(name)))
+	name = strings.ToLower(name)
+	for _, packed := range []string{".gz", ".bz2", ".z"} {
+		name = strings.TrimSuffix(name, packed)
+	}
+	return slices.Contains([]string{".pkl", ".pickle", ".joblib"}, path.Ext(name))
 }
 
 // Sklearn lists the versions of scikit-learn that wrote the pickles of a model in git, sorted; none where it has none.
@@ -130,14 +146,11 @@ func (a *Artifact) Sklearn(ctx context.Context, label string) ([]string, error) 
 func sklearnOf(ctx context.Context, files []ModelFile) ([]string, error) {
 	var all []string
 	for _, f := range files {
-		if !isPickle(f.Path) {
-			continue
-		}
 		r, err := f.Open(ctx)
 		if err != nil {
 			return nil, err
 		}
-		found, err := sklearnVersions(r)
+		found, err := sklearnVersions(r, isPickle(f.Path))
 		if err = errors.Join(err, r.Close()); err != nil {
 			return nil, fmt.Errorf("looking through %s: %w", f.Path, err)
 		}
