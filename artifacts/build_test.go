@@ -462,6 +462,7 @@ func TestRefusedSources(t *testing.T) {
 		{"out of the repository", func(y *yard) { y.project.Artifact.Config.From = "../conf" }, `config.from: path "../conf" leaves the repository`},
 		{"nothing matches", func(y *yard) { y.project.Artifact.Notebooks.Include = []string{"*.scala"} }, "has no notebooks: nothing in notebooks matches"},
 		{"bad pattern", func(y *yard) { y.project.Artifact.Notebooks.Include = []string{"[a"} }, `"[a" is no pattern`},
+		{"a folder's pattern", func(y *yard) { y.project.Artifact.Notebooks.Exclude = []string{"shared"} }, `notebooks: "shared" is a folder, and patterns are of files: write "shared/**"`},
 		{"unknown gate notebook", func(y *yard) { y.project.Environments[1].Gates = []environments.Gate{{Name: "g", Notebook: "trains"}} }, "environment prod, gate g: the commit has no notebook trains: did you mean train?"},
 		{"unknown only", func(y *yard) { y.project.Environments[1].Deploy.Only = []string{"nope"} }, "environment prod, deploy.only: the commit has no notebook nope"},
 		{"unknown config", func(y *yard) { y.project.Environments[1].Deploy.Config = "conf/prd.yml" }, `environment prod: config "conf/prd.yml" is not in the commit: did you mean conf/prod.yml?`},

@@ -138,6 +138,11 @@ func (c *Commit) matching(ctx context.Context, what, from string, include, exclu
 		if !doublestar.ValidatePattern(pattern) {
 			return nil, fmt.Errorf("notebooks: %q is no pattern: ** stands for folders, * for part of a name, {a,b} for either", pattern)
 		}
+		if e, ok, err := c.find(path.Join(root, pattern)); err != nil {
+			return nil, err
+		} else if ok && e.mode == filemode.Dir {
+			return nil, fmt.Errorf("notebooks: %q is a folder, and patterns are of files: write %q", pattern, path.Join(pattern, "**"))
+		}
 	}
 	matchesAny := func(patterns []string, p string) bool {
 		return slices.ContainsFunc(patterns, func(pattern string) bool { return doublestar.MatchUnvalidated(pattern, p) })
