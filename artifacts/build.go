@@ -61,10 +61,9 @@ func Build(ctx context.Context, c *Commit, o BuildOptions) (Release, error) {
 		return Release{}, err
 	}
 	r := Release{ID: id, Commit: c.Hash, Ref: c.Ref, Store: o.Store.Location(), LeftOut: c.LeftOut, Manifest: m}
-	if r.Warnings, err = o.warnings(ctx, id); err != nil {
+	if r.Warnings, err = o.warnings(ctx, sources, id); err != nil {
 		return Release{}, err
 	}
-	r.Warnings = append(sources.Warnings, r.Warnings...)
 	for range 3 { // another build of the same commit may take a free name in the same instant
 		if r.Name, err = o.Store.nameFor(ctx, names[0], id, m, c.Hash); err != nil {
 			return Release{}, err
@@ -78,12 +77,13 @@ func Build(ctx context.Context, c *Commit, o BuildOptions) (Release, error) {
 }
 
 // warnings looks through the artifact as it is stored.
-func (o BuildOptions) warnings(ctx context.Context, id string) ([]string, error) {
+func (o BuildOptions) warnings(ctx context.Context, s *Sources, id string) ([]string, error) {
 	a, err := o.Store.Open(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return otherLibraries(ctx, a, o.Project)
+	more, err := s.otherLibraries(ctx, a, o.Project)
+	return append(s.Warnings, more...), err
 }
 
 // name gives the artifact its name, after writing down where it comes from: a name without that would be one that

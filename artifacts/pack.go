@@ -27,6 +27,7 @@ type Sources struct {
 	Warnings      []string // what will ship, and may not work
 
 	notebooks, config *spool
+	pips              map[string][]string // what notebooks install, by path
 }
 
 // Pack takes the notebooks and config files of a project from a commit. Every file that cannot ship is named, with
@@ -49,11 +50,17 @@ func Pack(ctx context.Context, c *Commit, a *environments.Artifact) (*Sources, e
 	if len(notebooks) == 0 {
 		return nil, fmt.Errorf("commit %.12s has no notebooks: nothing in %s matches include %q", c.Hash, orDot(a.Notebooks.From), a.Notebooks.Includes())
 	}
-	s := &Sources{}
+	s := &Sources{pips: map[string][]string{}}
 	refs := map[string][]reference{}
 	s.notebooks, s.NotebookFiles, err = c.spool(ctx, notebooks, func(f Content) error {
-		found, err := references(f)
-		refs[f.Path] = found
+		words, err := pipArguments(f)
+		if err != nil {
+			return err
+		}
+		if len(words) > 0 {
+			s.pips[f.Path] = words
+		}
+		refs[f.Path], err = references(f)
 		return err
 	})
 	if err != nil {

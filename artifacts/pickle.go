@@ -16,8 +16,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/bargeml/barge/environments"
 )
 
 // maxPickle bounds what is looked through for the version of scikit-learn, unpacked.
@@ -31,7 +29,6 @@ var (
 	sklearnKeys    = [][]byte{[]byte("\x8c\x10" + sklearnKey), []byte("X\x10\x00\x00\x00" + sklearnKey), []byte("V" + sklearnKey + "\n")}
 	textAfterPut   = regexp.MustCompile(`^(?:p[0-9]{1,10}\n)?V([^\n]{1,64})\n`) // as protocol 0 writes it
 	libraryVersion = regexp.MustCompile(`^[0-9]+(\.[0-9A-Za-z+]+)+$`)
-	sklearnPinned  = regexp.MustCompile(`(?i)^pypi:scikit[-_.]learn\s*===?\s*([0-9][0-9A-Za-z.+]*)$`)
 )
 
 // sklearnVersions reads, in a pickle or a joblib dump, which versions of scikit-learn wrote it. Nothing is unpickled:
@@ -158,60 +155,4 @@ func sklearnOf(ctx context.Context, files []ModelFile) ([]string, error) {
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil
-}
-
-// otherLibraries warns of computes that pin another scikit-learn than wrote a model that runs there.
-func otherLibraries(ctx context.Context, a *Artifact, p *environments.Project) ([]string, error) {
-	var warnings []string
-	for _, model := range p.Artifact.Models {
-		pinned := map[string]string{}
-		for _, e := range p.Environments {
-			if e.Model(model.Label) == nil {
-				continue
-			}
-			for _, name := range computesOf(e) {
-				if v := pinnedSklearn(p.Compute(name)); v != "" {
-					pinned[name] = v
-				}
-			}
-		}
-		if len(pinned) == 0 || model.Path == "" {
-			continue
-		}
-		written, err := a.Sklearn(ctx, model.Label)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range p.Computes {
-			if v := pinned[c.Name]; v != "" && len(written) > 0 && !slices.Equal(written, []string{v}) {
-				warnings = append(warnings, fmt.Sprintf("model %s was written by scikit-learn %s, and compute %s installs %s: it may load wrongly, or not at all",
-					model.Label, strings.Join(written, " and "), c.Name, v))
-			}
-		}
-	}
-	return warnings, nil
-}
-
-func computesOf(e environments.Environment) []string {
-	var names []string
-	for _, g := range e.Gates {
-		names = append(names, g.Compute)
-	}
-	for _, s := range e.Scores {
-		names = append(names, s.Compute)
-	}
-	return names
-}
-
-// pinnedSklearn is the version of scikit-learn that a compute installs; "" when it says none.
-func pinnedSklearn(c *environments.Compute) string {
-	if c == nil {
-		return ""
-	}
-	for _, l := range c.Libraries {
-		if m := sklearnPinned.FindStringSubmatch(l); m != nil {
-			return m[1]
-		}
-	}
-	return ""
 }

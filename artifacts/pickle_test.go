@@ -112,4 +112,30 @@ func TestOtherLibraries(t *testing.T) {
 			t.Errorf("it is inspected as %+v, %v", in.Models, err)
 		}
 	}
+	y.project.Environments[1].Scores = nil
+	y.project.Environments[1].Gates = []environments.Gate{{Name: "g", Notebook: "shared/gate", Compute: "ml"}}
+	for cell, want := range map[string]string{
+		`%pip install "scikit-learn==1.5.1" pandas`:            "notebook shared/gate installs 1.5.1",
+		"%pip install scikit_learn[docs]==1.4.2":               "", // it comes after the compute's
+		"%pip install -r ../needs.txt":                         "notebook shared/gate installs 1.5.2",
+		"%pip install --requirement=../conf/needs.txt":         "notebook shared/gate installs 1.5.3",
+		"%pip install -r gone.txt":                             "compute ml installs 1.5.1",
+		"%pip install pandas\n# MAGIC %pip list\nimport numpy": "compute ml installs 1.5.1",
+	} {
+		y.write(map[string]string{
+			"notebooks/shared/gate.py": notebook("# MAGIC %run ./prep\n\n# COMMAND ----------\n\n# MAGIC " + cell),
+			"notebooks/needs.txt":      "# what is needed\n-r more.txt\n", "notebooks/more.txt": "-r needs.txt\nscikit-learn == 1.5.2 ; python_version > '3'  # why\n",
+			"conf/needs.txt": "scikit-learn===1.5.3\n",
+		})
+		y.commit("gate")
+		y.project.Artifact.Notebooks.Include = []string{"**"}
+		y.store, y.project.Computes[0].Libraries = newStore(t), []string{"pypi:scikit-learn==1.5.1"}
+		got := strings.Join(y.build("").Warnings, "\n")
+		if want != "" {
+			want = "model a was written by scikit-learn 1.4.2, and " + want + ": it may load wrongly, or not at all"
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", cell, got, want)
+		}
+	}
 }
