@@ -131,36 +131,23 @@ func (s *Store) claim(ctx context.Context, d ocispec.Descriptor, name string) (o
 
 // Lookup gives the id that a name is bound to; ErrNoRelease when it is free.
 func (s *Store) Lookup(ctx context.Context, name string) (string, error) {
-	d, err := s.target.Resolve(ctx, name)
-	if errors.Is(err, errdef.ErrNotFound) {
-		return "", fmt.Errorf("%w: %s in %s", ErrNoRelease, name, s.location)
-	}
+	d, err := s.resolve(ctx, name)
 	if err != nil {
-		return "", fmt.Errorf("looking up release %s: %w", name, err)
+		return "", err
 	}
 	return s.idOf(ctx, d)
 }
 
-// SetLive notes that an artifact is the champion of an environment. The note is a projection: it moves, and the
-// environment's ledger is right where they differ.
-func (s *Store) SetLive(ctx context.Context, environment, id string) error {
-	d, err := s.descriptor(ctx, id)
-	if err == nil {
-		err = s.target.Tag(ctx, d, liveTag+environment)
+// resolve finds what stands under a name.
+func (s *Store) resolve(ctx context.Context, name string) (ocispec.Descriptor, error) {
+	d, err := s.target.Resolve(ctx, name)
+	if errors.Is(err, errdef.ErrNotFound) {
+		return d, fmt.Errorf("%w: %s in %s", ErrNoRelease, name, s.location)
 	}
 	if err != nil {
-		return fmt.Errorf("noting the champion of %s: %w", environment, err)
+		return d, fmt.Errorf("looking up release %s: %w", name, err)
 	}
-	return nil
-}
-
-// Live gives the id last noted for an environment; false when none ever was.
-func (s *Store) Live(ctx context.Context, environment string) (id string, known bool, err error) {
-	id, err = s.Lookup(ctx, liveTag+environment)
-	if errors.Is(err, ErrNoRelease) {
-		return "", false, nil
-	}
-	return id, err == nil, err
+	return d, nil
 }
 
 // Open finds an artifact by name, by id, or by the first hex digits of an id (six at least).

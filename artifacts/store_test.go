@@ -38,12 +38,13 @@ func put(t testing.TB, s *Store, code string) string {
 
 func tryPut(ctx context.Context, t testing.TB, s *Store, code string) (string, error) {
 	c := shipped(t, "a.py", notebook(code))
-	sp, err := newSpool()
+	sp, err := newSpool("")
 	if err != nil {
 		return "", err
 	}
 	defer sp.Close()
-	if err := errors.Join(sp.tar.add(c.File, c.Body), sp.finish()); err != nil {
+	w := newTarWriter(sp)
+	if err := errors.Join(w.add(c.File, c.Body), w.Close(), sp.finish()); err != nil {
 		return "", err
 	}
 	return s.put(ctx, Manifest{Format: Format, Project: "p", Notebooks: []File{c.File}}, []part{sp.part(MediaTypeNotebooks, "notebooks.tar")})
@@ -132,12 +133,21 @@ func TestLive(t *testing.T) {
 	if id, known, err := s.Live(t.Context(), "prod"); known || err != nil {
 		t.Errorf("nothing is live, but: %s, %v", id, err)
 	}
-	for _, id := range []string{one, two, one, one} {
+	if err := s.SetLive(t.Context(), "prod", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, known, err := s.Live(t.Context(), "prod"); known || err != nil {
+		t.Errorf("that nothing is live was noted, and nothing ever was: %v", err)
+	}
+	for _, id := range []string{one, two, one, one, "", "", two} {
 		if err := s.SetLive(t.Context(), "prod", id); err != nil {
 			t.Fatal(err)
 		}
 		if got, known, err := s.Live(t.Context(), "prod"); got != id || !known || err != nil {
 			t.Errorf("live is %s, %v, want %s", got, err, id)
+		}
+		if _, err := s.Open(t.Context(), one[:20]); err != nil {
+			t.Errorf("with %q live the store does not find what it has: %v", id, err)
 		}
 	}
 	if _, err := s.Open(t.Context(), two); err != nil {

@@ -21,7 +21,7 @@ type compared struct {
 func (c compared) known() bool { return c.id != gates.NoChampion && c.id != gates.UnknownChampion }
 
 // compared finds the champion of the environment that the gate is against: from that environment's ledger where it may
-// be read, else from the store's tag, which is older where a rollback left no release.
+// be read, else from the store's tag.
 func (p *place) compared(ctx context.Context, s ledger.State, g environments.Gate) (compared, error) {
 	name, key := g.Against, g.Against
 	if e := p.Project.ByKey(g.Against); e != nil {
@@ -49,7 +49,7 @@ func (p *place) compared(ctx context.Context, s ledger.State, g environments.Gat
 	if id, known, err := p.Store.Live(ctx, key); err != nil {
 		return c, fmt.Errorf("asking the store what is live in %s: %w", name, err)
 	} else if known {
-		c.id = id
+		c.id = orNone(id)
 	}
 	return c, ctx.Err()
 }

@@ -371,14 +371,11 @@ func (p *place) mend(ctx context.Context, s ledger.State) (*Promoted, error) {
 
 // tellStore moves the store's tag of what is live, a projection: that it could not be written is told, and no more.
 func (p *place) tellStore(ctx context.Context, s ledger.State) {
-	if s.Champion.Release.Artifact == "" {
-		return
+	err := p.NoStore
+	if p.Store != nil {
+		err = p.Store.SetLive(context.WithoutCancel(ctx), p.key(), s.Champion.Release.Artifact)
 	}
-	if p.Store == nil {
-		p.Note("warning: the store does not say yet what is live in %s: %s", p.name, p.NoStore)
-		return
-	}
-	if err := p.Store.SetLive(context.WithoutCancel(ctx), p.key(), s.Champion.Release.Artifact); err != nil {
+	if err != nil {
 		p.Note("warning: the store does not say yet what is live in %s: %s", p.name, err)
 	}
 }
