@@ -8,7 +8,7 @@ TAGS := urfave_cli_no_docs
 RACE := $(if $(filter 1,$(CGO_ENABLED)),-race)
 GOLANGCI := bin/golangci-lint-v2.15.0
 
-.PHONY: demo test lint bench readers crash many properties mutants nightly build clean
+.PHONY: demo test lint bench readers earlier crash many properties mutants nightly build clean
 
 build: bin/barge
 
@@ -43,6 +43,10 @@ readers: bin/readers/oras
 bin/readers/oras: tools/readers/go.mod tools/readers/go.sum
 	go build -C tools/readers -o $(CURDIR)/bin/readers/ tool
 
+# Lets barge as it was at an earlier commit make the artifacts whose ids are written down: COMMIT=v1.0.0 for a certain one.
+earlier:
+	.ci/earlier $(COMMIT)
+
 # Kills the command at every call of a promotion, a rollback and a resume and goes on in every way on another host, and
 # lets every call go wrong once in every way. `make test` takes a sample of both.
 crash:
@@ -62,7 +66,7 @@ mutants:
 	go test -tags $(TAGS) -run '^TestMutants$$' -count 1 -v -timeout 90m ./release -mutants
 
 # Longer proofs: every test several times over, in shuffled order, and the fuzz targets for a while each.
-nightly: lint crash many properties mutants
+nightly: lint readers earlier crash many properties mutants
 	go test $(RACE) -tags $(TAGS) -count 3 -shuffle on -timeout 90m ./...
 	.ci/fuzz 60s
 
