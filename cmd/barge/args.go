@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agext/levenshtein"
 	"github.com/urfave/cli/v2"
 )
 
@@ -45,9 +46,11 @@ func permute(app *cli.App, argv []string) ([]string, error) {
 			return append(slices.Clone(argv[:1+depth]), arg), nil // whatever else there is: it would be taken for a topic
 		case len(arg) < 2 || arg[0] != '-':
 			positional = append(positional, arg)
+		case defined(flags, arg) == nil:
+			return nil, noFlag(commands, flags, arg, hint)
 		default:
 			out = append(out, arg)
-			if defined(flags, arg) != nil && strings.HasSuffix(arg, "=") {
+			if strings.HasSuffix(arg, "=") {
 				return nil, empty(flags, []string{strings.TrimSuffix(arg, "="), ""}, hint)
 			}
 			if !takesValue(flags, arg) {
@@ -76,6 +79,23 @@ func empty(flags []cli.Flag, args []string, hint string) error {
 		what = before
 	}
 	return &usageError{message: what + " is empty: leave it out, or give it a value", hint: hint}
+}
+
+// noFlag names the flag that is near to what was typed, or the command that is called so.
+func noFlag(commands []*cli.Command, flags []cli.Flag, arg, hint string) error {
+	typed, _, _ := strings.Cut(arg, "=")
+	name := strings.TrimLeft(typed, "-")
+	if c := find(commands, name); c != nil {
+		hint = "did you mean the command " + c.Name + "?"
+	}
+	fewest := 1 + max(1, len(name)/3)
+	for _, f := range flags {
+		near := f.Names()[0]
+		if d := levenshtein.Distance(name, near, nil); d < fewest && d < len(name) {
+			fewest, hint = d, "did you mean --"+near+"?"
+		}
+	}
+	return &usageError{message: "there is no flag " + typed, hint: hint}
 }
 
 func find(commands []*cli.Command, name string) *cli.Command {
