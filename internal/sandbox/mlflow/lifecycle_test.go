@@ -187,7 +187,7 @@ func TestCannotStart(t *testing.T) {
 	}
 }
 
-// TestRealServer: what was registered before a restart is there after it.
+// TestRealServer: what was registered before a restart is there after it, and its temporary files lie in its own folder.
 func TestRealServer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -197,6 +197,9 @@ func TestRealServer(t *testing.T) {
 		a, err := server.Do(t.Context(), "dev", create)
 		if err != nil || a.Status != status {
 			t.Errorf("start %d: %d %s %v, want %d", i, a.Status, a.Body, err, status)
+		}
+		if left, err := os.ReadDir(filepath.Join(dir, "tmp")); err != nil || len(left) == 0 {
+			t.Errorf("the folder for temporary files has %v, %v", left, err)
 		}
 		if err := server.Close(); err != nil {
 			t.Fatal(err)

@@ -137,7 +137,10 @@ func (s *Server) launch(in *instance) (Child, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	for _, d := range []string{dir, filepath.Join(dir, "artifacts"), filepath.Join(dir, "home")} {
+	if err := os.RemoveAll(filepath.Join(dir, "tmp")); err != nil { // what a killed one left
+		return nil, "", err
+	}
+	for _, d := range []string{dir, filepath.Join(dir, "artifacts"), filepath.Join(dir, "home"), filepath.Join(dir, "tmp")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, "", err
 		}
@@ -184,9 +187,10 @@ func environ(dir string) []string {
 		"_MLFLOW_SERVER_ARTIFACT_DESTINATION=file://" + filepath.Join(dir, "artifacts"),
 		"_MLFLOW_SGI_NAME=uvicorn",
 		"HOME=" + filepath.Join(dir, "home"),
+		"TMPDIR=" + filepath.Join(dir, "tmp"), // MLflow leaves a file there for each database
 		"PYTHONUNBUFFERED=1",
 	}
-	for _, name := range []string{"PATH", "LANG", "LC_ALL", "TMPDIR"} {
+	for _, name := range []string{"PATH", "LANG", "LC_ALL"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
 		}

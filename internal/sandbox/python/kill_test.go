@@ -97,7 +97,7 @@ func TestAKilledServerLeavesNoProcess(t *testing.T) {
 			interpreter(t)
 			s := newStub(t, map[string]string{"/stubborn": notebook(stubborn, "time.sleep(600)")})
 			server := exec.Command(os.Args[0], "-test.run=^TestAKilledServerLeavesNoProcess$")
-			server.Env = append(os.Environ(), "BARGE_TEST_SERVER="+how, "BARGE_TEST_DIR="+filepath.Dir(s.Dir))
+			server.Env = append(os.Environ(), "BARGE_TEST_SERVER="+how, "BARGE_TEST_DIR="+filepath.Dir(s.Dir), "TMPDIR="+t.TempDir())
 			server.Stderr = os.Stderr
 			out, err := server.StdoutPipe()
 			if err != nil {
