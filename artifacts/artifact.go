@@ -125,10 +125,26 @@ func (v verifying) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// part is a layer to store: Open is called only when the target lacks it.
+// part is a layer to store: open is called only when the target lacks it. A target that is a folder may take the file
+// that it was put aside in.
 type part struct {
 	ocispec.Descriptor
-	open func() (io.ReadCloser, error)
+	open  func() (io.ReadCloser, error)
+	aside *spool // nil: it was not
+}
+
+// keeper is a Target that can take over a file with a part in it, if it was written in the folder that it says.
+type keeper interface {
+	aside() string
+	keep(*spool) bool
+}
+
+// aside is the folder for what is put aside for the store; "" when it takes no files.
+func (s *Store) aside() string {
+	if k, ok := s.target.(keeper); ok {
+		return k.aside()
+	}
+	return ""
 }
 
 // put stores an artifact whole; it has its id and no name yet. What is there already is not sent again.
@@ -164,6 +180,9 @@ func (s *Store) pushPart(ctx context.Context, p part) error {
 	there, err := s.target.Exists(ctx, p.Descriptor)
 	if err != nil || there {
 		return err
+	}
+	if k, ok := s.target.(keeper); ok && p.aside != nil && k.keep(p.aside) {
+		return nil
 	}
 	r, err := p.open()
 	if err != nil {

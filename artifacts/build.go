@@ -40,12 +40,14 @@ type Release struct {
 // Build makes the artifact of a commit, stores it, and names it. It is safe to repeat: the same commit and model give
 // the same id and name, and nothing is stored twice.
 func Build(ctx context.Context, c *Commit, o BuildOptions) (Release, error) {
-	sources, err := Pack(ctx, c, o.Project.Artifact)
+	ahead := c.readAhead(ctx, o.Project.Artifact, o.Store.aside())
+	defer ahead.Close()
+	sources, err := pack(ctx, c, o.Project.Artifact, o.Store.aside())
 	if err != nil {
 		return Release{}, fmt.Errorf("building commit %.12s: %w", c.Hash, err)
 	}
 	defer sources.Close()
-	m, parts, err := describe(ctx, c, sources, o)
+	m, parts, err := describe(ctx, c, sources, ahead, o)
 	if err != nil {
 		return Release{}, fmt.Errorf("building commit %.12s: %w", c.Hash, err)
 	}
@@ -118,7 +120,7 @@ func (c *Commit) releaseNames(o BuildOptions) ([]string, error) {
 }
 
 // describe makes the manifest, and the layers of models in git.
-func describe(ctx context.Context, c *Commit, s *Sources, o BuildOptions) (Manifest, []part, error) {
+func describe(ctx context.Context, c *Commit, s *Sources, ahead *readAhead, o BuildOptions) (Manifest, []part, error) {
 	if err := s.named(o.Project); err != nil {
 		return Manifest{}, nil, err
 	}
@@ -126,7 +128,7 @@ func describe(ctx context.Context, c *Commit, s *Sources, o BuildOptions) (Manif
 	if diags.HasErrors() {
 		return Manifest{}, nil, diags
 	}
-	p := pinner{commit: c, sources: s, project: o.Project, registries: o.Registry}
+	p := pinner{commit: c, sources: s, ahead: ahead, project: o.Project, registries: o.Registry}
 	models, parts, err := p.pin(ctx)
 	if err != nil {
 		return Manifest{}, nil, err

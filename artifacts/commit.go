@@ -30,9 +30,10 @@ type Commit struct {
 	Folder  string    // the project folder in the repository, slash-separated; "." is its root
 	LeftOut []string  // what the working tree has otherwise than the commit, when that was allowed; sorted
 
-	repo *repository
-	tree *object.Tree
-	lfs  *lfs
+	repo  *repository
+	tree  *object.Tree
+	lfs   *lfs
+	packs *packReader // of one that reads many files, beside others; else nil
 
 	head, allowDirty bool // it was asked for as HEAD; its files may be changed in the working tree
 }

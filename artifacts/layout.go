@@ -143,6 +143,23 @@ func isManifest(d ocispec.Descriptor) bool {
 	return d.MediaType == ocispec.MediaTypeImageManifest || d.MediaType == ocispec.MediaTypeImageIndex
 }
 
+func (l *layout) aside() string { return filepath.Join(l.dir, "ingest") }
+
+// keep makes a blob of a finished spool by moving its file: its digest is that of what was written. False: it cannot be
+// moved, and is to be pushed.
+func (l *layout) keep(s *spool) bool {
+	blobs := filepath.Join(l.dir, ocispec.ImageBlobsDir, s.desc.Digest.Algorithm().String())
+	err := os.MkdirAll(blobs, 0o777)
+	if err == nil {
+		err = s.file.Chmod(0o444)
+	}
+	if err == nil {
+		err = os.Rename(s.file.Name(), filepath.Join(blobs, s.desc.Digest.Encoded()))
+	}
+	s.kept = err == nil
+	return s.kept
+}
+
 // Push stores a blob; a manifest also comes into the index, without a name.
 func (l *layout) Push(ctx context.Context, want ocispec.Descriptor, r io.Reader) error {
 	err := l.Storage.Push(ctx, want, r)

@@ -118,6 +118,13 @@ func (c *Commit) open(ctx context.Context, e entry) (io.ReadCloser, int64, error
 
 // content reads a whole file of the commit.
 func (c *Commit) content(ctx context.Context, e entry) ([]byte, error) {
+	if c.packs != nil {
+		if b, ok := c.packs.blob(e.hash); ok {
+			if _, pointer := parsePointer(b); !pointer {
+				return b, nil
+			}
+		}
+	}
 	r, size, err := c.open(ctx, e)
 	if err != nil {
 		return nil, err

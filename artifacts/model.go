@@ -2,8 +2,6 @@ package artifacts
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -100,6 +98,7 @@ func configFile(from string, files []File, written string) (File, error) {
 type pinner struct {
 	commit     *Commit
 	sources    *Sources
+	ahead      *readAhead
 	project    *environments.Project
 	registries func(ctx context.Context, label string) (Registry, error)
 }
@@ -157,8 +156,8 @@ func (p pinner) one(ctx context.Context, m environments.Model) (ModelPin, []part
 	return pin, nil, nil
 }
 
-// inGit pins a file, or a folder, of the commit. Its bytes are read once for the digest and, where the store has them
-// not yet, once more to be stored; they are never held whole.
+// inGit pins a file, or a folder, of the commit. Its bytes are read once, and where they could not be put aside for the
+// store once more; they are never held whole.
 func (p pinner) inGit(ctx context.Context, m environments.Model) (ModelPin, []part, error) {
 	files, err := p.commit.modelFiles(ctx, m.Path)
 	if err != nil {
@@ -174,10 +173,11 @@ func (p pinner) inGit(ctx context.Context, m environments.Model) (ModelPin, []pa
 		if err != nil {
 			return ModelPin{}, nil, fmt.Errorf("%s: %w", f.path, err)
 		}
-		file, err := p.commit.sum(ctx, f.as, at)
+		b, err := p.ahead.sum(ctx, p.commit, at)
 		if err != nil {
 			return ModelPin{}, nil, err
 		}
+		file := File{Path: f.as, SHA256: b.sha256, Size: b.size, Executable: at.mode == filemode.Executable}
 		pin.Files = append(pin.Files, file)
 		d := ocispec.Descriptor{
 			MediaType: MediaTypeModelFile, Digest: digest.Digest(digestPrefix + file.SHA256), Size: file.Size,
@@ -186,7 +186,7 @@ func (p pinner) inGit(ctx context.Context, m environments.Model) (ModelPin, []pa
 		parts = append(parts, part{d, func() (io.ReadCloser, error) {
 			r, _, err := p.commit.open(ctx, at)
 			return r, err
-		}})
+		}, b.aside})
 	}
 	pin.Digest = FolderDigest(pin.Files)
 	return pin, parts, nil
@@ -209,29 +209,4 @@ func (c *Commit) modelFiles(ctx context.Context, written string) ([]candidate, e
 		return []candidate{{path.Base(at), e}}, nil
 	}
 	return c.matching(ctx, "path", written, []string{"**"}, nil)
-}
-
-// sum is one file of a model, for its digest. Of a file in git LFS the pointer says it all: it is read when the store
-// has it not yet.
-func (c *Commit) sum(ctx context.Context, as string, e entry) (File, error) {
-	f := File{Path: as, Executable: e.mode == filemode.Executable}
-	if p, ok, err := c.pointer(e); err != nil || ok {
-		f.SHA256, f.Size = p.oid(), p.size
-		return f, err
-	}
-	r, size, err := c.open(ctx, e)
-	if err != nil {
-		return f, err
-	}
-	defer r.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, r)
-	if err == nil && n != size {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
-		return f, fmt.Errorf("reading %s: %w", e.path, err)
-	}
-	f.SHA256, f.Size = hex.EncodeToString(h.Sum(nil)), size
-	return f, nil
 }

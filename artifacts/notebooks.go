@@ -164,8 +164,9 @@ func placedCells(c Content) ([]placedCell, error) {
 		at += len(lines) + 1
 		lines = nil
 	}
+	between := mark + separator
 	for line := range strings.SplitSeq(rest, "\n") {
-		if strings.TrimRight(line, " \t") == mark+separator {
+		if strings.HasPrefix(line, between) && strings.TrimRight(line, " \t") == between {
 			end()
 		} else {
 			lines = append(lines, line)
@@ -177,15 +178,16 @@ func placedCells(c Content) ([]placedCell, error) {
 
 // sourceCell reads a cell, and says how many lines stand before its source.
 func sourceCell(mark string, lines []string) (c Cell, skipped int) {
-	var text []string
+	text := make([]string, 0, len(lines))
+	titled, marked := mark+title, mark+magic
 	for i, line := range lines {
-		if t, ok := strings.CutPrefix(line, mark+title); ok && len(text) == 0 && c.Title == "" {
+		if t, ok := strings.CutPrefix(line, titled); ok && len(text) == 0 && c.Title == "" {
 			if _, named, ok := strings.Cut(t, ","); ok { // "1,Title" shows it, "0,Title" hides it
 				c.Title = strings.TrimSpace(named)
 				continue
 			}
 		}
-		if m, ok := strings.CutPrefix(line, mark+magic); ok && (m == "" || m[0] == ' ') {
+		if m, ok := strings.CutPrefix(line, marked); ok && (m == "" || m[0] == ' ') {
 			line = strings.TrimPrefix(m, " ")
 		}
 		if len(text) > 0 || strings.TrimSpace(line) != "" {

@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"iter"
 	"path"
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/storage/filesystem"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/bargeml/barge/environments"
 )
@@ -33,6 +30,11 @@ type Sources struct {
 // Pack takes the notebooks and config files of a project from a commit. Every file that cannot ship is named, with
 // what to do about it.
 func Pack(ctx context.Context, c *Commit, a *environments.Artifact) (*Sources, error) {
+	return pack(ctx, c, a, "")
+}
+
+// pack is Pack with the folder for what is put aside; "" is that for temporary files.
+func pack(ctx context.Context, c *Commit, a *environments.Artifact, aside string) (*Sources, error) {
 	if a == nil {
 		return nil, errors.New("barge.hcl has no artifact block: a deploy project takes its releases from the store by name")
 	}
@@ -52,16 +54,11 @@ func Pack(ctx context.Context, c *Commit, a *environments.Artifact) (*Sources, e
 	}
 	s := &Sources{pips: map[string][]string{}}
 	refs := map[string][]reference{}
-	s.notebooks, s.NotebookFiles, err = c.spool(ctx, notebooks, func(f Content) error {
-		words, err := pipArguments(f)
-		if err != nil {
-			return err
+	s.notebooks, s.NotebookFiles, err = c.spool(ctx, notebooks, aside, func(p string, d demands) {
+		refs[p] = d.refs
+		if len(d.pips) > 0 {
+			s.pips[p] = d.pips
 		}
-		if len(words) > 0 {
-			s.pips[f.Path] = words
-		}
-		refs[f.Path], err = references(f)
-		return err
 	})
 	if err != nil {
 		return nil, err
@@ -79,7 +76,7 @@ func Pack(ctx context.Context, c *Commit, a *environments.Artifact) (*Sources, e
 	}
 	stand := standing("", folder, s.NotebookFiles)
 	if a.Config.From != "" {
-		if folder, err = s.packConfig(ctx, c, a.Config.From); err != nil {
+		if folder, err = s.packConfig(ctx, c, a.Config.From, aside); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
 		stand = append(stand, standing("conf", folder, s.ConfigFiles)...)
@@ -91,7 +88,7 @@ func Pack(ctx context.Context, c *Commit, a *environments.Artifact) (*Sources, e
 }
 
 // packConfig takes the config files, and gives their folder in the repository.
-func (s *Sources) packConfig(ctx context.Context, c *Commit, from string) (folder string, err error) {
+func (s *Sources) packConfig(ctx context.Context, c *Commit, from, aside string) (folder string, err error) {
 	if folder, err = c.place(from); err != nil {
 		return "", fmt.Errorf("config.from: %w", err)
 	}
@@ -102,7 +99,7 @@ func (s *Sources) packConfig(ctx context.Context, c *Commit, from string) (folde
 	if err := c.unchanged(config); err != nil {
 		return "", err
 	}
-	s.config, s.ConfigFiles, err = c.spool(ctx, config, nil)
+	s.config, s.ConfigFiles, err = c.spool(ctx, config, aside, nil)
 	return folder, err
 }
 
@@ -192,139 +189,6 @@ func (c *Commit) hidesFolder(e entry) (bool, error) {
 	}
 	target, ok, err := c.find(at)
 	return ok && target.mode == filemode.Dir, err
-}
-
-// spool reads the files, in parallel, and puts them into a tar beside; each sees every file in order.
-func (c *Commit) spool(ctx context.Context, files []candidate, each func(Content) error) (*spool, []File, error) {
-	s, err := newSpool()
-	if err != nil {
-		return nil, nil, err
-	}
-	var packed []File
-	var problems []error
-	for r := range c.readAll(ctx, files) {
-		if r.err == nil && each != nil {
-			r.err = each(r.content)
-		}
-		if r.err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", r.path, r.err))
-			continue
-		}
-		if err := s.tar.add(r.content.File, r.content.Body); err != nil {
-			return nil, nil, errors.Join(err, s.Close())
-		}
-		packed = append(packed, r.content.File)
-	}
-	err = ctx.Err()
-	if err == nil {
-		err = listProblems(problems)
-	}
-	if err == nil {
-		err = s.finish()
-	}
-	if err != nil {
-		return nil, nil, errors.Join(err, s.Close())
-	}
-	return s, packed, nil
-}
-
-// result of reading one candidate.
-type result struct {
-	path    string // in the repository
-	content Content
-	err     error
-}
-
-// readAll reads files with several readers and yields them in their order. It holds a few of them at a time.
-func (c *Commit) readAll(ctx context.Context, files []candidate) iter.Seq[result] {
-	return func(yield func(result) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		readers := min(runtime.GOMAXPROCS(0), 4, len(files))
-		type job struct {
-			candidate
-			done chan result
-		}
-		jobs, order := make(chan job), make(chan job, 4*readers)
-		var group errgroup.Group
-		group.Go(func() error {
-			defer close(jobs)
-			defer close(order)
-			for _, f := range files {
-				j := job{f, make(chan result, 1)}
-				select {
-				case <-ctx.Done():
-					return nil
-				case order <- j:
-				}
-				select {
-				case <-ctx.Done():
-					return nil
-				case jobs <- j:
-				}
-			}
-			return nil
-		})
-		for range readers {
-			group.Go(func() error {
-				own, err := c.again()
-				if err == nil {
-					defer own.repo.Close()
-				}
-				for j := range jobs {
-					if err != nil {
-						j.done <- result{path: j.path, err: err}
-						continue
-					}
-					j.done <- own.read(ctx, j.candidate)
-				}
-				return nil
-			})
-		}
-		defer group.Wait() //nolint:errcheck // they return none
-		defer cancel()
-		for j := range order {
-			select {
-			case r := <-j.done:
-				if !yield(r) {
-					return
-				}
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
-}
-
-// again is the same commit for another goroutine.
-func (c *Commit) again() (*Commit, error) {
-	own := *c
-	own.repo = &repository{root: c.repo.root, gitDir: c.repo.gitDir, common: c.repo.common, Storage: c.repo.reader(filesystem.Options{KeepDescriptors: true})}
-	var err error
-	if own.tree, err = object.GetTree(own.repo, c.tree.Hash); err != nil {
-		return nil, errors.Join(missing(err), own.repo.Close())
-	}
-	return &own, nil
-}
-
-func (c *Commit) read(ctx context.Context, f candidate) result {
-	r := result{path: f.path}
-	var at entry
-	if at, r.err = c.follow(f.entry); r.err != nil {
-		return r
-	}
-	body, err := c.content(ctx, at)
-	if err != nil {
-		r.err = err
-		return r
-	}
-	if r.content, r.err = prepare(f.as, at.mode == filemode.Executable, body); r.err != nil {
-		return r
-	}
-	if secret := findSecret(r.content); secret != nil {
-		r.path, r.err = r.path+secret.at, secret
-	}
-	return r
 }
 
 // stands is where a file will stand in a release's folder, and its path in the repository.

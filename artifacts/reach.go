@@ -48,11 +48,23 @@ func graph(files []File, refs map[string][]reference, external []string) (Graph,
 			plain[f.Path] = true
 		}
 	}
+	type answer struct {
+		found []string
+		err   error
+	}
+	known := map[asked]answer{} // files of one folder ask for much the same
 	var problems []*referenceError
 	for _, f := range files {
 		var to []string
 		for _, r := range refs[f.Path] {
-			found, err := g.resolve(f.Path, r, plain)
+			question := asked{path.Dir(f.Path), r}
+			question.at = ""
+			a, ok := known[question]
+			if !ok {
+				a.found, a.err = g.resolve(f.Path, r, plain)
+				known[question] = a
+			}
+			found, err := a.found, a.err
 			if err != nil && !r.declared(f.Path, external) {
 				problems = append(problems, &referenceError{f.Path, r.at, err})
 			}
@@ -62,6 +74,12 @@ func graph(files []File, refs map[string][]reference, external []string) (Graph,
 		g.brings[f.Path] = slices.Compact(to)
 	}
 	return g, problems
+}
+
+// asked is a reference as files of one folder make it.
+type asked struct {
+	folder string
+	reference
 }
 
 // referenceError says where a file asks for something that is not there.

@@ -92,7 +92,11 @@ func codeReferences(source, language string, at func(line int) string) []referen
 	}
 	refs := runs(lines, at)
 	code := strings.Join(lines, "\n")
-	for _, m := range notebookRun.FindAllStringSubmatchIndex(code, -1) {
+	var called [][]int
+	if strings.Contains(code, "dbutils") {
+		called = notebookRun.FindAllStringSubmatchIndex(code, -1)
+	}
+	for _, m := range called {
 		target := ""
 		for _, group := range [][]int{m[2:4], m[4:6]} {
 			if group[0] >= 0 {
@@ -106,18 +110,22 @@ func codeReferences(source, language string, at func(line int) string) []referen
 	}
 	before := ""
 	for i, line := range lines {
-		for j := i + 1; opened.MatchString(line) && j < len(lines); j++ {
-			line = strings.TrimRight(line, " \t") + " " + strings.TrimSpace(lines[j])
+		t := strings.TrimSpace(line)
+		if t == "" {
+			continue
 		}
-		for statement := range strings.SplitSeq(line, ";") {
-			for _, r := range imports(statement) {
-				r.at, r.tried = at(i), before == "try:"
-				refs = append(refs, r)
+		if strings.Contains(t, "import") {
+			for j := i + 1; opened.MatchString(line) && j < len(lines); j++ {
+				line = strings.TrimRight(line, " \t") + " " + strings.TrimSpace(lines[j])
+			}
+			for statement := range strings.SplitSeq(line, ";") {
+				for _, r := range imports(statement) {
+					r.at, r.tried = at(i), before == "try:"
+					refs = append(refs, r)
+				}
 			}
 		}
-		if t := strings.TrimSpace(line); t != "" {
-			before = t
-		}
+		before = t
 	}
 	return refs
 }
@@ -126,11 +134,16 @@ func codeReferences(source, language string, at func(line int) string) []referen
 // line ends.
 func withoutProse(source string) string {
 	var out strings.Builder
+	out.Grow(len(source))
 	quote := "" // of the text that we are in
 	for i := 0; i < len(source); {
 		rest := source[i:]
 		n, shown := 1, true
-		switch {
+		switch next := strings.IndexAny(rest, turns(quote)); {
+		case next != 0:
+			if n, shown = next, len(quote) < 3; n < 0 {
+				n = len(rest)
+			}
 		case quote == "" && (strings.HasPrefix(rest, `"""`) || strings.HasPrefix(rest, "'''")):
 			quote, n, shown = rest[:3], 3, false
 		case quote == "" && (rest[0] == '"' || rest[0] == '\''):
@@ -139,7 +152,6 @@ func withoutProse(source string) string {
 			if n, shown = strings.IndexByte(rest, '\n'), false; n < 0 {
 				n = len(rest)
 			}
-		case quote == "":
 		case rest[0] == '\\' && len(rest) > 1:
 			n, shown = 2, len(quote) == 1
 		case strings.HasPrefix(rest, quote):
@@ -158,6 +170,17 @@ func withoutProse(source string) string {
 		i += n
 	}
 	return out.String()
+}
+
+// turns are the characters at which Python's code, or a text in it, may become something else.
+func turns(quote string) string {
+	switch quote {
+	case "":
+		return `"'#`
+	case `"`, `"""`:
+		return "\"\\\n"
+	}
+	return "'\\\n"
 }
 
 // imports are the modules that a statement of Python imports; names imported from a package may be modules themselves.

@@ -1,6 +1,7 @@
 package artifacts
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -14,26 +15,34 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// spool is a tar put aside in a temporary file, so that memory does not grow with the artifact.
+// spool is what is written once, and put aside in a temporary file with its digest, so that memory does not grow with
+// the artifact. It is to be written, finished, read any number of times, and closed.
 type spool struct {
+	*bufio.Writer
 	file *os.File
 	sum  hash.Hash
-	tar  tarWriter
 	desc ocispec.Descriptor
+	kept bool // a store has taken the file
 }
 
-func newSpool() (*spool, error) {
-	f, err := os.CreateTemp("", "barge-*.tar")
+// newSpool makes one in a folder, "" being that for temporary files.
+func newSpool(dir string) (*spool, error) {
+	if dir != "" {
+		if err := os.MkdirAll(dir, 0o777); err != nil { //nolint:gosec // the store's folders have the user's umask
+			return nil, fmt.Errorf("packing: %w", err)
+		}
+	}
+	f, err := os.CreateTemp(dir, "barge-*")
 	if err != nil {
 		return nil, fmt.Errorf("packing: %w", err)
 	}
 	s := &spool{file: f, sum: sha256.New()}
-	s.tar = newTarWriter(io.MultiWriter(f, s.sum))
+	s.Writer = bufio.NewWriterSize(io.MultiWriter(f, s.sum), 1<<17)
 	return s, nil
 }
 
 func (s *spool) finish() error {
-	if err := s.tar.Close(); err != nil {
+	if err := s.Flush(); err != nil {
 		return fmt.Errorf("packing: %w", err)
 	}
 	size, err := s.file.Seek(0, io.SeekCurrent)
@@ -44,7 +53,7 @@ func (s *spool) finish() error {
 	return nil
 }
 
-// open reads the tar from its start; several readers do not disturb each other.
+// open reads from the start; several readers do not disturb each other.
 func (s *spool) open() (io.ReadCloser, error) {
 	return io.NopCloser(io.NewSectionReader(s.file, 0, s.desc.Size)), nil
 }
@@ -56,19 +65,23 @@ func (s *spool) read(ctx context.Context, files []File) iter.Seq2[Content, error
 	return readTar(ctx, io.NewSectionReader(s.file, 0, s.desc.Size), files)
 }
 
+// Close removes the file, unless a store has taken it. It is safe to repeat.
 func (s *spool) Close() error {
 	if s == nil || s.file == nil {
 		return nil
 	}
-	err := errors.Join(s.file.Close(), os.Remove(s.file.Name()))
+	err := s.file.Close()
+	if !s.kept {
+		err = errors.Join(err, os.Remove(s.file.Name()))
+	}
 	s.file = nil
 	return err
 }
 
-// part is the tar as a layer.
+// part is what was put aside as a layer.
 func (s *spool) part(mediaType, title string) part {
 	d := s.desc
 	d.MediaType = mediaType
 	d.Annotations = map[string]string{ocispec.AnnotationTitle: title}
-	return part{d, s.open}
+	return part{d, s.open, s}
 }
