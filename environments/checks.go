@@ -56,6 +56,8 @@ func workspacePath(s string) error {
 	return nil
 }
 
+var errRooted = errors.New("must be relative to the folder of barge.hcl")
+
 // repositoryPath wants a clean path relative to barge.hcl; it may leave that folder.
 func repositoryPath(s string) error {
 	switch {
@@ -64,7 +66,7 @@ func repositoryPath(s string) error {
 	case strings.Contains(s, `\`):
 		return errors.New("must be written with slashes")
 	case strings.HasPrefix(s, "/"):
-		return errors.New("must be relative to the folder of barge.hcl")
+		return errRooted
 	case path.Clean(s) != s:
 		return fmt.Errorf("is not a clean path: write %q", path.Clean(s))
 	}
@@ -73,7 +75,9 @@ func repositoryPath(s string) error {
 
 // notebookName wants the name of a notebook below `from`, without its extension or with it.
 func notebookName(s string) error {
-	if err := repositoryPath(s); err != nil {
+	if err := repositoryPath(s); errors.Is(err, errRooted) {
+		return fmt.Errorf("must be relative to the folder of the notebooks: write %q", strings.TrimLeft(s, "/"))
+	} else if err != nil {
 		return err
 	}
 	if s == ".." || strings.HasPrefix(s, "../") {
@@ -85,6 +89,20 @@ func notebookName(s string) error {
 func pattern(s string) error {
 	if s == "" || !doublestar.ValidatePattern(s) {
 		return errors.New(`is no pattern: write one such as "**/*.py"`)
+	}
+	return nil
+}
+
+// patternBelow wants a pattern of paths below a folder.
+func patternBelow(s string) error {
+	if err := pattern(s); err != nil {
+		return err
+	}
+	if below := strings.TrimPrefix(path.Join("/", s), "/"); below != s {
+		if strings.HasSuffix(s, "/") {
+			below = path.Join(below, "**")
+		}
+		return fmt.Errorf("can match nothing: patterns are of paths below the folder: write %q", below)
 	}
 	return nil
 }
@@ -107,11 +125,30 @@ func principal(s string) error {
 	return nil
 }
 
-func library(s string) error {
-	if kind, what, ok := strings.Cut(s, ":"); !ok || what == "" || kind != "pypi" {
-		return errors.New(`is no library: write "pypi:NAME==VERSION"`)
+// runner is a principal as which a job can run.
+func runner(s string) error {
+	if err := principal(s); err != nil {
+		return err
+	}
+	if strings.HasPrefix(s, "group:") {
+		return errors.New(`is a group, and a job runs as one of them: write "user:NAME" or "service-principal:NAME"`)
 	}
 	return nil
+}
+
+func library(s string) error {
+	kind, what, _ := strings.Cut(s, ":")
+	switch {
+	case what == "":
+	case kind == "pypi", kind == "maven", kind == "cran":
+		return nil
+	case kind == "whl", kind == "requirements", kind == "jar":
+		if strings.HasPrefix(what, "/") || strings.Contains(what, ":/") {
+			return nil
+		}
+		return fmt.Errorf("is no file that the cluster finds: write its whole path in the workspace: %q", kind+":/Volumes/main/libraries/"+what)
+	}
+	return errors.New(`is no library: write "pypi:NAME==VERSION", "whl:PATH", "requirements:PATH", "maven:COORDINATES", "cran:NAME" or "jar:PATH"`)
 }
 
 // parameterName keeps the widgets that barge itself fills.
@@ -122,13 +159,21 @@ func parameterName(s string) error {
 	return nil
 }
 
+var ociRepository = regexp.MustCompile(`^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)
+
 func storeAddress(s string) error {
 	if rest, ok := strings.CutPrefix(s, "oci-layout:"); ok && rest != "" {
 		return nil
 	}
-	if rest, ok := strings.CutPrefix(s, "oci://"); ok && rest != "" {
-		if host, repository, ok := strings.Cut(rest, "/"); ok && host != "" && repository != "" {
+	if rest, ok := strings.CutPrefix(s, "oci://"); ok {
+		host, repository, _ := strings.Cut(rest, "/")
+		switch {
+		case strings.Contains(rest, "@"):
+			return errors.New(`must not carry a user or a password: write "oci://HOST/REPOSITORY"`)
+		case host != "" && ociRepository.MatchString(repository):
 			return nil
+		case host != "" && repository != "":
+			return errors.New(`names no repository: it is written in small letters and without a tag, such as "oci://HOST/ml/diabetes"`)
 		}
 	}
 	return errors.New(`is no store: write "oci-layout:PATH" or "oci://HOST/REPOSITORY"`)

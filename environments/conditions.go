@@ -60,7 +60,10 @@ func parseCondition(source string) (hclsyntax.Expression, error) {
 }
 
 // condition reads when or that: checked, never evaluated but once with every fact unknown.
-func (l *loader) condition(n *node, expr hclsyntax.Expression) (any, bool) {
+func (l *loader) condition(n *node, a attr, expr hclsyntax.Expression) (any, bool) {
+	if isNull(expr) && !a.required {
+		return nil, false
+	}
 	if p := checkCondition(expr); p != nil {
 		l.errorf(n, p.at, p.hint, "%s", p.summary)
 		return nil, false
@@ -101,10 +104,23 @@ func checkCondition(expr hclsyntax.Expression) *problem {
 	if err != nil {
 		return &problem{at: err.at, summary: err.summary, hint: err.hint}
 	}
-	if v.Type() != cty.Bool && v.Type() != cty.DynamicPseudoType {
-		return &problem{at: expr.Range(), summary: "a condition must be true or false, and this is " + shape(v)}
+	if v.IsNull() || v.Type() != cty.Bool && v.Type() != cty.DynamicPseudoType {
+		return &problem{at: expr.Range(), summary: "a condition must be true or false, and this is " + shape(v), hint: asCondition(expr, v)}
 	}
 	return nil
+}
+
+// asCondition is how what is none was meant, maybe.
+func asCondition(expr hclsyntax.Expression, v cty.Value) string {
+	switch text := expr.(type) {
+	case *hclsyntax.TemplateExpr:
+		return "a condition stands without quotes: metrics.accuracy >= 0.8"
+	case *hclsyntax.ScopeTraversalExpr:
+		if !v.IsNull() && v.Type() == cty.Number {
+			return "compare it: " + written(text.Traversal) + " >= 0.8"
+		}
+	}
+	return ""
 }
 
 func checkForms(expr hclsyntax.Expression) (found *problem) {
@@ -152,11 +168,7 @@ func checkFunction(call *hclsyntax.FunctionCallExpr) *problem {
 			hint: "a condition is a rule: it says the same everywhere",
 		}
 	}
-	p := &problem{at: call.NameRange, summary: fmt.Sprintf("unknown function %q", call.Name)}
-	if best := nearest(call.Name, names); best != "" {
-		p.hint = "did you mean " + best + "?"
-	}
-	return p
+	return &problem{at: call.NameRange, summary: fmt.Sprintf("unknown function %q", call.Name), hint: otherFunction(call.Name, names)}
 }
 
 func checkFact(t hcl.Traversal) *problem {
@@ -164,6 +176,13 @@ func checkFact(t hcl.Traversal) *problem {
 	if _, ok := factTypes[name]; !ok {
 		p := &problem{at: t.SourceRange(), summary: fmt.Sprintf("unknown name %q in a condition", written(t))}
 		p.hint = didYouMean(name, "%s", sorted(factTypes))
+		switch word := strings.ToLower(name); {
+		case len(t) > 1 || nearest(name, sorted(factTypes)) != "":
+		case word == "nan", word == "inf", word == "infinity":
+			p.hint = "a metric that is not finite makes the gate errored by itself"
+		default:
+			p.hint = fmt.Sprintf("a metric is written metrics.%s, or metrics[\"val/auc\"] where its name has other characters", name)
+		}
 		if name == "var" || name == "local" || root.block(name) != nil {
 			p.hint = "a condition is a rule and is recorded as it is written: it can name " + listed(sorted(factTypes)) + " only"
 		}

@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // Diagnostic is one thing that is wrong with the configuration, or (Severity "warning") looks so.
@@ -131,7 +130,7 @@ const snippetLines = 3
 // at places a diagnostic on a range of a file, whose text gives the snippet.
 func (d Diagnostic) at(source []byte, r hcl.Range) Diagnostic {
 	d.File, d.Line, d.Column = r.Filename, r.Start.Line, r.Start.Column
-	lines := strings.Split(string(source), "\n")
+	lines := withoutSecrets(strings.Split(string(source), "\n"))
 	first := min(max(r.Start.Line-1, 0), len(lines))
 	last := min(max(r.End.Line, r.Start.Line), first+snippetLines, len(lines))
 	for _, line := range lines[first:last] {
@@ -143,7 +142,26 @@ func (d Diagnostic) at(source []byte, r hcl.Range) Diagnostic {
 	return d
 }
 
+// withoutSecrets blanks the lines of a text of several lines that stands where a secret belongs.
+func withoutSecrets(lines []string) []string {
+	end := ""
+	for i, line := range lines {
+		switch begun := secretLines.FindStringSubmatch(line); {
+		case end == "" && begun != nil:
+			end = begun[1]
+		case end == "":
+		case strings.TrimSpace(line) == end:
+			end = ""
+		default:
+			lines[i] = "…"
+		}
+	}
+	return lines
+}
+
 var (
+	secretName  = regexp.MustCompile(`(?i)token|secret|password|key`)
+	secretLines = regexp.MustCompile(`(?i)(?:token|secret|password|key)\w*"?\s*[=(:]\s*<<-?\s*(\w+)`)
 	givenSecret = regexp.MustCompile(`(?i)((?:token|secret|password|key)\w*"?\s*[=(:]\s*)"((?:\\.|[^"\\])*)(?:"|$)`)
 	signedURL   = regexp.MustCompile(`://[^/@\s"]*@`)
 	longLine    = 160
@@ -174,89 +192,32 @@ func blank(line string) string {
 	return line
 }
 
-// ofFunction is what HCL says of a call; what the function itself said comes after.
-var ofFunction = regexp.MustCompile(`^(?:Invalid value for "[^"]*" parameter|Call to function "[^"]*" failed): (.+)$`)
-
 // fromHCL turns a diagnostic of the parser or of an evaluation into ours: lower case, no full stop, "did you mean" a hint.
 func fromHCL(d *hcl.Diagnostic, sources map[string][]byte, in string) Diagnostic {
 	out := Diagnostic{Severity: "error", Summary: lower(d.Summary), In: in}
-	if ours := inOurWords(d); ours != nil {
-		out.Summary, out.Hint = ours[0], ours[1]
-		return out.at(sources[d.Subject.Filename], *d.Subject)
+	if d.Subject != nil {
+		out = out.at(sources[d.Subject.Filename], *d.Subject)
+		if ours := inOurWords(d, sources[d.Subject.Filename]); ours != nil {
+			out.Summary, out.Hint = ours.summary, ours.hint
+			return out
+		}
+	}
+	if call := ofCall(d); call != "" {
+		out.Summary = call
+		return out
 	}
 	detail, meant, found := strings.Cut(d.Detail, " Did you mean ")
 	if found {
 		out.Hint = "did you mean " + strings.TrimSuffix(meant, ".")
 	}
 	detail, more, _ := strings.Cut(strings.ReplaceAll(strings.TrimSpace(detail), "\n", " "), ". ")
-	detail = strings.TrimSuffix(detail, ".")
-	if parts := ofFunction.FindStringSubmatch(detail); parts != nil {
-		out.Summary = parts[1]
-		if call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d); ok && call.CalledFunctionName() != "" {
-			out.Summary = call.CalledFunctionName() + "(): " + parts[1]
-		}
-	} else if detail != "" {
+	if detail = strings.TrimSuffix(detail, "."); detail != "" {
 		out.Summary += ": " + lower(detail)
 	}
 	if more = strings.TrimSuffix(more, "."); out.Hint == "" && more != "" {
 		out.Hint = lower(more)
 	}
-	if d.Subject != nil {
-		out = out.at(sources[d.Subject.Filename], *d.Subject)
-	}
 	return out
-}
-
-var (
-	setBefore = regexp.MustCompile(`^The argument "([^"]*)" was already set at (\S+?):([0-9]+),`)
-	noSuch    = regexp.MustCompile(`^There is no function named "([^"]*)"\.(?: Did you mean "([^"]*)"\?)?`)
-)
-
-const oneEach = "write each attribute on a line of its own"
-
-// mistakes are the frequent ones of who writes HCL for the first time: summary and hint, by what HCL calls them.
-var mistakes = map[string][]string{
-	"Argument or block definition required":    {"an attribute or a block must stand here", `an attribute is written NAME = VALUE, a block NAME "LABEL" { … }`},
-	"Invalid block definition":                 {"this is neither an attribute nor a block", `an attribute is written NAME = VALUE, a block NAME "LABEL" { … }`},
-	"Invalid expression":                       {"this is no value", `text stands in "double quotes", a list in [ ], a map in { }`},
-	"Missing newline after argument":           {"there is more than one attribute on this line", oneEach},
-	"Invalid single-argument block definition": {"a block on one line holds one attribute", oneEach},
-	"Missing attribute separator":              {"a comma is missing in this map", "write { a = 1, b = 2 }"},
-	"Missing item separator":                   {"a comma is missing in this list", `write ["a", "b"]`},
-	"Unclosed configuration block":             {"this block is not closed", "its } is missing, or that of a block within it"},
-	"Invalid multi-line string":                {"this text is not closed on its line", "write its closing quote; text of several lines stands between <<EOT and EOT"},
-	"Unclosed template interpolation sequence": {"a ${ is not closed", "its } is missing; to write ${ itself, write $${"},
-}
-
-// inOurWords are summary and hint of what HCL says in words of its own; nil where those will do.
-func inOurWords(d *hcl.Diagnostic) []string {
-	if d.Subject == nil {
-		return nil
-	}
-	if ours, ok := mistakes[d.Summary]; ok {
-		return ours
-	}
-	if parts := setBefore.FindStringSubmatch(d.Detail); parts != nil {
-		return []string{fmt.Sprintf("%q is set twice", parts[1]), "the first is on " + parts[2] + " line " + parts[3]}
-	}
-	if parts := noSuch.FindStringSubmatch(d.Detail); parts != nil {
-		var names []string
-		for _, f := range Functions() {
-			if f.Name == parts[1] {
-				return []string{parts[1] + "() is not allowed here", ""}
-			}
-			names = append(names, f.Name)
-		}
-		hint := ""
-		if best := nearest(parts[1], names); best != "" {
-			hint = "did you mean " + best + "?"
-		}
-		return []string{fmt.Sprintf("unknown function %q", parts[1]), hint}
-	}
-	if strings.HasSuffix(d.Detail, "string required, but have secret.") {
-		return []string{"a secret cannot be part of a text", `it stands alone, where a secret is wanted: token = secret("env:NAME")`}
-	}
-	return nil
 }
 
 // lower makes a sentence begin in lower case, unless its first word is a name.

@@ -15,11 +15,11 @@ func (l *loader) inherit() {
 	var settle func(n *node, path []string)
 	settle = func(n *node, path []string) {
 		written := n.attrs["extends"]
-		if done[n] || written == nil {
+		if done[n] || written == nil || isNull(written.Expr) {
 			return
 		}
 		if i := slices.Index(path, n.label); i >= 0 {
-			l.errorf(n, n.place("extends"), "", "extends goes in a circle: %s", circle(path[i:], n.label))
+			l.errorf(n, n.place("extends"), "one of them must be written in full", "extends goes in a circle: %s", circle(path[i:], n.label))
 			done[n] = true
 			return
 		}

@@ -65,7 +65,7 @@ environment "prod" {
   }
   score "nightly" {
     notebook = "score"
-    run_as   = "group:scoring"
+    run_as   = "service-principal:scoring"
   }
 }
 `
@@ -137,7 +137,7 @@ environment "cousin" {
   }
   score "nightly" {
     notebook = "score"
-    run_as   = "group:scoring"
+    run_as   = "service-principal:scoring"
   }
 }
 `

@@ -48,7 +48,7 @@ func read(dir string) ([]source, Diagnostics) {
 	}
 	var sources []source
 	for _, name := range names {
-		text, err := readFile(filepath.Join(dir, name))
+		text, err := ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			return nil, broken("reading "+name+": "+err.Error(), "")
 		}
@@ -57,12 +57,22 @@ func read(dir string) ([]source, Diagnostics) {
 	return sources, nil
 }
 
-func readFile(name string) ([]byte, error) {
-	text, err := os.ReadFile(name)
+// ReadFile reads one file of a project, and of one that is too large a byte too many. What is no file, a pipe say, is
+// not waited for.
+func ReadFile(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, errors.New("it is no file")
+	}
+	var f *os.File
+	if err == nil {
+		f, err = os.Open(name)
+	}
 	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 		return nil, pathErr.Err
 	}
-	return text, err
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, largest+1))
 }
 
 // readText is what file() gives.

@@ -55,11 +55,11 @@ func TestFileReadsTheRepositoryAlone(t *testing.T) {
 		{path: "nul", err: "nul is no UTF-8 text"},
 		{path: "large", err: "large is larger than 1048576 bytes"},
 	} {
-		write(t, top, map[string]string{"p/barge.hcl": fmt.Sprintf("project \"p\" {}\nartifact {}\ncompute \"c\" {\n  spark_version = file(%q)\n}\n", c.path)})
+		write(t, top, map[string]string{"p/barge.hcl": fmt.Sprintf("project \"p\" {}\nartifact {}\ncompute \"c\" {\n  node_type = \"x\"\n  spark_version = file(%q)\n}\n", c.path)})
 		p, diags := Load(filepath.Join(top, "p"), Options{Getenv: nothing})
 		want := ""
 		if c.err != "" {
-			want = "barge.hcl:4: file(): " + c.err
+			want = "barge.hcl:5: file(): " + c.err
 		}
 		if diags.Error() != want || c.err == "" && p.Computes[0].SparkVersion != c.want {
 			t.Errorf("%s: %v, want %s", c.path, diags, want)

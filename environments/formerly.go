@@ -52,10 +52,12 @@ func (l *loader) checkFormerly(p *Project) {
 	for _, n := range l.root.children["environment"] {
 		for _, name := range get[[]string](n, "formerly") {
 			switch other := had[name]; {
+			case name == n.label:
+				l.errorf(n, n.place("formerly"), "leave it out: former names are others than its own", "environment %q is still called %q", name, name)
 			case p.Environment(name) != nil:
 				l.errorf(n, n.place("formerly"), "a former name must be free: rename one of them", "%q is no former name: there is an environment %q", name, name)
 			case other != nil:
-				l.errorf(n, n.place("formerly"), "", "environments %q and %q were both called %q", other.label, n.label, name)
+				l.errorf(n, n.place("formerly"), "a former name is one environment's: take it out of the other", "environments %q and %q were both called %q", other.label, n.label, name)
 			default:
 				had[name] = n
 			}

@@ -130,6 +130,9 @@ func envFunction(getenv func(string) string) function.Function {
 		Type:   function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			name := args[0].AsString()
+			if !envName.MatchString(name) {
+				return cty.NilVal, function.NewArgErrorf(0, "%q is no name of an environment variable", name)
+			}
 			if v := getenv(name); v != "" {
 				return cty.StringVal(v), nil
 			}

@@ -210,6 +210,20 @@ func (l *loader) errorf(n *node, at hcl.Range, hint, format string, args ...any)
 	l.diags = append(l.diags, l.diagnostic(n, at, hint, fmt.Sprintf(format, args...)))
 }
 
+// hide takes the values out of the lines that the diagnostics from one on show: they may be secrets.
+func (l *loader) hide(from int) {
+	for i := range l.diags[from:] {
+		d := &l.diags[from+i]
+		if len(d.Snippet) == 0 {
+			continue
+		}
+		name, _, assigned := strings.Cut(d.Snippet[0], "=")
+		if d.Snippet = d.Snippet[:1]; assigned {
+			d.Snippet = []string{name + "= …"}
+		}
+	}
+}
+
 func (l *loader) diagnostic(n *node, at hcl.Range, hint, summary string) Diagnostic {
 	d := Diagnostic{Severity: "error", Summary: summary, Hint: hint}
 	if n != nil {

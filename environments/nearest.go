@@ -26,6 +26,9 @@ func didYouMean(name, format string, candidates []string) string {
 
 // nearest is the first of the candidates with the fewest edits away from name, "" when none is near.
 func nearest(name string, candidates []string) string {
+	if name == "" {
+		return ""
+	}
 	best, fewest := "", 1+max(1, min(len(name)/3, 4))
 	if len(name) > 100 {
 		return ""

@@ -17,6 +17,7 @@ type node struct {
 	attrs    map[string]*hclsyntax.Attribute // the known ones; all, when the block is open
 	children map[string][]*node              // by name of the block
 	values   map[string]any                  // set by evaluate; what is not set or unknown is not in it
+	meant    map[string]bool                 // what was written wrong, and is told already: an attribute, a block
 	taken    *hcl.Range                      // not written, but taken over from another environment: where that is said
 }
 
@@ -69,7 +70,7 @@ func (n *node) place(attr string) hcl.Range {
 }
 
 func newNode(kind *blockType) *node {
-	return &node{kind: kind, attrs: map[string]*hclsyntax.Attribute{}, children: map[string][]*node{}, values: map[string]any{}}
+	return &node{kind: kind, attrs: map[string]*hclsyntax.Attribute{}, children: map[string][]*node{}, values: map[string]any{}, meant: map[string]bool{}}
 }
 
 // outline reads blocks and attributes into n against the schema; it evaluates nothing.
@@ -87,7 +88,7 @@ func (l *loader) outline(n *node, bodies []*hclsyntax.Body) {
 // complete reports what is required of a block and of those within it, and is not there.
 func (l *loader) complete(n *node) {
 	for _, a := range n.kind.attrs {
-		if a.required && n.attrs[a.name] == nil && n.taken == nil {
+		if a.required && n.attrs[a.name] == nil && n.taken == nil && !n.meant[a.name] {
 			hint := "write " + a.name + " = " + example(a)
 			if n.attrs["extends"] != nil {
 				hint = "extends takes over no place: " + hint
@@ -134,13 +135,35 @@ func (l *loader) outlineAttr(n *node, a *hclsyntax.Attribute) {
 		n.attrs[a.Name] = a
 	case known != nil:
 		l.errorf(n, a.SrcRange, notYet, "%q is not yet supported", a.Name)
+	case n.kind.block(a.Name) != nil && n.kind.block(a.Name).later:
+		l.errorf(n, a.SrcRange, notYet, "%q is not yet supported", a.Name)
 	case n.kind.block(a.Name) != nil:
-		l.errorf(n, a.SrcRange, "write "+n.kind.block(a.Name).form(), "%q is a block, not an attribute", a.Name)
+		l.errorf(n, a.SrcRange, "write "+n.kind.block(a.Name).formOf(a.Expr), "%q is a block, not an attribute", a.Name)
 	case n.up == nil:
 		l.errorf(n, a.SrcRange, topHint(a.Name, blocks), "unknown attribute %q: only blocks stand at the top", a.Name)
 	default:
-		l.errorf(n, a.NameRange, didYouMean(a.Name, "%s", attrs), "unknown attribute %q", a.Name)
+		n.meant[nearest(a.Name, attrs)] = true
+		l.errorf(n, a.NameRange, n.kind.hint(a.Name, attrs, blocks), "unknown attribute %q", a.Name)
 	}
+}
+
+// hint names what was meant by an unknown word, preferred first: also a word that is not supported yet.
+func (t *blockType) hint(name string, preferred, others []string) string {
+	known := slices.Concat(preferred, others)
+	if nearest(name, known) != "" {
+		return didYouMean(name, "%s", known)
+	}
+	var later []string
+	for _, a := range t.attrs {
+		later = append(later, a.name)
+	}
+	for _, b := range t.blocks {
+		later = append(later, b.name)
+	}
+	if best := nearest(name, later); best != "" {
+		return "did you mean " + best + "? It is not yet supported"
+	}
+	return didYouMean(name, "%s", known)
 }
 
 const notYet = "take it out: this barge would not act on it"
@@ -160,7 +183,8 @@ func (l *loader) outlineBlock(n *node, b *hclsyntax.Block) {
 		l.errorf(n, b.DefRange(), "write "+b.Type+" = …", "%q is an attribute, not a block", b.Type)
 		return
 	case kind == nil:
-		l.errorf(n, b.TypeRange, didYouMean(b.Type, "%s", append(blocks, attrs...)), "unknown block %q", b.Type)
+		n.meant[nearest(b.Type, blocks)] = true
+		l.errorf(n, b.TypeRange, n.kind.hint(b.Type, blocks, attrs), "unknown block %q", b.Type)
 		return
 	case kind.later:
 		l.errorf(n, b.DefRange(), notYet, "%q is not yet supported", b.Type)
@@ -168,6 +192,7 @@ func (l *loader) outlineBlock(n *node, b *hclsyntax.Block) {
 	}
 	label, ok := l.label(n, kind, b)
 	if !ok {
+		n.meant[b.Type] = true
 		return
 	}
 	child := newNode(kind)
@@ -187,7 +212,11 @@ func (l *loader) label(n *node, kind *blockType, b *hclsyntax.Block) (string, bo
 	}
 	switch {
 	case len(b.Labels) != want:
-		l.errorf(n, b.DefRange(), "write "+kind.form(), "a block %q has %s", b.Type, []string{"no label", "one label"}[want])
+		hint := "write " + kind.form()
+		if kind == authBlock {
+			hint = didYouMean("", "auth %q", sorted(authKinds))
+		}
+		l.errorf(n, b.DefRange(), hint, "a block %q takes %s", b.Type, []string{"no label", "one label"}[want])
 	case want == 0:
 		return "", true
 	case kind.label == identifier && !hclsyntax.ValidIdentifier(b.Labels[0]):

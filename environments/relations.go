@@ -11,7 +11,7 @@ import (
 
 // check holds the blocks against each other, once each has been read.
 func (l *loader) check(p *Project) {
-	if len(l.root.children["project"]) == 0 {
+	if len(l.root.children["project"]) == 0 && !l.root.meant["project"] {
 		at := hcl.Range{Filename: mainFile, Start: hcl.InitialPos, End: hcl.InitialPos}
 		l.errorf(nil, at, `begin with: project "NAME" {}`, "there is no project block")
 	}
@@ -32,6 +32,7 @@ func (l *loader) check(p *Project) {
 		l.checkEnvironment(p, n)
 	}
 	l.checkDeployProject(p)
+	l.checkLoaded(p)
 	l.checkFormerly(p)
 	l.checkPlaces()
 	l.checkSlots(p)
@@ -48,7 +49,7 @@ func (l *loader) checkAuth(n *node) {
 	for _, s := range settings {
 		name, needed := strings.CutSuffix(s, "!")
 		if allowed = append(allowed, name); needed && n.attrs[name] == nil {
-			l.errorf(n, n.at, "", "%s needs %q", n.called(), name)
+			l.errorf(n, n.at, "write "+name+" = "+example(*n.kind.attr(name)), "%s needs %q", n.called(), name)
 		}
 	}
 	for _, name := range sorted(n.attrs) {
@@ -62,13 +63,13 @@ func (l *loader) checkModel(n *node) {
 	train := n.children["train"]
 	switch file, registered := n.attrs["path"] != nil, n.attrs["registry"] != nil; {
 	case file && registered:
-		l.errorf(n, n.place("path"), "", "a model is a file (path) or a registered one (registry), not both")
+		l.errorf(n, n.place("path"), "leave one of them out", "a model is a file (path) or a registered one (registry), not both")
 	case !file && !registered:
 		l.errorf(n, n.at, `write registry = registry.NAME and version = "trained", or path = "models/…"`, "%s has neither registry nor path", n.called())
 	case file && n.attrs["version"] != nil:
-		l.errorf(n, n.place("version"), "", "a model that is a file has no version of its own")
+		l.errorf(n, n.place("version"), "leave it out: the commit says which it is", "a model that is a file has no version of its own")
 	case file && len(train) > 0:
-		l.errorf(train[0], train[0].at, "", "a model that is a file is not trained by barge")
+		l.errorf(train[0], train[0].at, "leave it out, or write registry instead of path", "a model that is a file is not trained by barge")
 	case registered && n.attrs["version"] == nil:
 		l.errorf(n, n.at, `write version = "trained", a number, "latest", a stage or "@alias"`, "%s needs %q", n.called(), "version")
 	case get[string](n, "version") == "trained" && len(train) == 0:
@@ -79,7 +80,7 @@ func (l *loader) checkModel(n *node) {
 func (l *loader) checkCompute(n *node) {
 	var ways []string
 	for _, name := range []string{"spark_version", "existing_cluster", "serverless"} {
-		if n.attrs[name] != nil {
+		if n.attrs[name] != nil && n.values[name] != false {
 			ways = append(ways, name)
 		}
 	}
@@ -87,14 +88,38 @@ func (l *loader) checkCompute(n *node) {
 	case len(ways) == 0 && n.attrs["policy"] == nil:
 		l.errorf(n, n.at, `write spark_version and node_type, existing_cluster, or serverless = true`, "%s says nothing of what it is", n.called())
 	case len(ways) > 1:
-		l.errorf(n, n.place(ways[1]), "", "%s has both %s and %s", n.called(), ways[0], ways[1])
+		l.errorf(n, n.place(ways[1]), "it is one of them: leave out what it is not", "%s has both %s and %s", n.called(), ways[0], ways[1])
 	case n.attrs["num_workers"] != nil && n.attrs["autoscale"] != nil:
-		l.errorf(n, n.place("autoscale"), "", "%s has both num_workers and autoscale", n.called())
+		l.errorf(n, n.place("autoscale"), "leave one of them out", "%s has both num_workers and autoscale", n.called())
+	}
+	if len(ways) == 1 {
+		l.checkWay(n, ways[0])
 	}
 	if scale, ok := n.values["autoscale"].(map[string]any); ok {
 		lowest, _ := scale["min"].(int)
 		if highest, _ := scale["max"].(int); highest < max(lowest, 1) {
-			l.errorf(n, n.place("autoscale"), "", "autoscale goes from %d to %d", lowest, highest)
+			l.errorf(n, n.place("autoscale"), "write the smaller number as min, and one of 1 or more as max", "autoscale goes from %d to %d", lowest, highest)
+		}
+	}
+}
+
+// checkWay finds what would be left out of account by a compute that is no cluster of its own.
+func (l *loader) checkWay(n *node, way string) {
+	if way == "spark_version" {
+		if n.attrs["node_type"] == nil && n.attrs["policy"] == nil {
+			l.warnf(n, n.at, `write node_type = "Standard_DS3_v2", or the policy that says it`, "%s does not say its nodes: Databricks refuses a cluster without", n.called())
+		}
+		return
+	}
+	what := map[string]string{"existing_cluster": "a cluster that is there already is as it is", "serverless": "serverless compute is no cluster"}[way]
+	for _, name := range []string{"node_type", "driver_node_type", "num_workers", "autoscale", "policy", "spark_conf", "env"} {
+		if n.attrs[name] != nil {
+			l.errorf(n, n.place(name), "leave it out, or write spark_version instead of "+way, "%s: %s has no %s", what, n.called(), name)
+		}
+	}
+	for _, library := range get[[]string](n, "libraries") {
+		if kind, _, _ := strings.Cut(library, ":"); way == "serverless" && !slices.Contains([]string{"pypi", "whl", "requirements"}, kind) {
+			l.errorf(n, n.place("libraries"), "write pypi:, whl: or requirements:", "serverless compute takes no %s library", kind)
 		}
 	}
 }
@@ -147,12 +172,37 @@ func (l *loader) checkModelUse(p *Project, n *node) {
 	switch stage, alias := n.attrs["stage"] != nil, n.attrs["alias"] != nil; {
 	case model != nil && model.Path != "":
 		if stage || alias {
-			l.errorf(n, n.at, "", "model %q is a file: it has no slot", n.label)
+			l.errorf(n, n.at, "leave stage and alias out", "model %q is a file: it has no slot", n.label)
 		}
 	case alias:
 		l.errorf(n, n.place("alias"), `write stage = "Staging" or "Production"`, "a registry of kind \"workspace\" has stages, and no aliases")
 	case !stage && p.Artifact != nil:
 		l.errorf(n, n.at, `write stage = "Staging" or "Production"`, "%s needs %q", n.called(), "stage")
+	}
+}
+
+// checkLoaded finds conditions on a model that the environment has not, which no answer could name.
+func (l *loader) checkLoaded(p *Project) {
+	if p.Artifact == nil {
+		return
+	}
+	for _, env := range l.root.children["environment"] {
+		labels := env.labels("model")
+		for _, run := range own(env.children["gate"], env.children["score"]) {
+			for _, e := range own(run.children["expect"]) {
+				for _, name := range sorted(e.attrs) {
+					for _, t := range e.attrs[name].Expr.Variables() {
+						if label := step(t, 1); t.RootName() == "models" && label != "" && !slices.Contains(labels, label) {
+							hint := didYouMean(label, "models.%s", labels)
+							if hint == "" {
+								hint = fmt.Sprintf("write model %q { … } in it", label)
+							}
+							l.errorf(e, t.SourceRange(), hint, "environment %q has no model %q", env.label, label)
+						}
+					}
+				}
+			}
+		}
 	}
 }
 
@@ -199,6 +249,11 @@ func (l *loader) checkDeployProject(p *Project) {
 		})
 	}
 	_ = slices.ContainsFunc(slices.Concat(l.root.children["compute"], l.root.children["environment"]), visit)
+	for _, n := range l.root.children["project"] {
+		if n.attrs["store"] == nil && len(p.Environments) > 0 {
+			l.warnf(n, n.at, `write store = "oci://HOST/REPOSITORY"`, "a deploy project takes its releases from a store, and %s names none", n.called())
+		}
+	}
 }
 
 // own are the blocks that an environment has not taken over from another, where they are checked already.
@@ -270,7 +325,7 @@ func (l *loader) checkCycles(p *Project) {
 	visit = func(name string, path []string) {
 		if i := slices.Index(path, name); i >= 0 {
 			n := l.root.children["environment"][slices.Index(l.root.labels("environment"), name)]
-			l.errorf(n, n.place("follows"), "", "follows goes in a circle: %s", circle(path[i:], name))
+			l.errorf(n, n.place("follows"), "take one of them out of what another follows", "follows goes in a circle: %s", circle(path[i:], name))
 			return
 		}
 		if e := p.Environment(name); e != nil && !done[name] {

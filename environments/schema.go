@@ -1,6 +1,9 @@
 package environments
 
-import "strings"
+import (
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
 
 //go:generate go test -tags urfave_cli_no_docs -run ^TestDocsAreUpToDate$ . -update
 
@@ -38,6 +41,8 @@ type attr struct {
 	fields    []attr             // object: what it holds
 	later     bool
 	elsewhere bool   // evaluated with the variables
+	prose     bool   // text: of any number of lines
+	empty     bool   // text: may be empty
 	such      string // what a value looks like, for hints
 	doc       string // one line, for the docs; what holds without it stands in brackets
 }
@@ -65,7 +70,7 @@ const (
 
 func (a attr) expected() string {
 	return [...]string{
-		text: "text", scalar: "text", number: "a whole number", boolean: "true or false",
+		text: "text", scalar: "text", number: "a whole number from 0 on", boolean: "true or false",
 		duration: `a duration such as "30m"`, texts: "a list of text", table: "a map of text", bindings: "a map of text",
 		reference: a.ref + ".NAME", references: "a list of " + a.ref + ".NAME", secret: "a secret", condition: "a condition",
 		object: "a map", typeName: "a type", anything: "a value",
@@ -78,7 +83,7 @@ var root = &blockType{blocks: []*blockType{
 		name: "project", label: identifier, once: true, doc: "what all the rest belongs to",
 		attrs: []attr{
 			{name: "store", kind: text, part: where, check: storeAddress, doc: `where artifacts are kept: "oci-layout:PATH" or "oci://HOST/REPOSITORY"`},
-			{name: "tag_prefix", kind: text, part: where, doc: `what the tag of a release begins with ("v")`},
+			{name: "tag_prefix", kind: text, part: where, empty: true, doc: `what the tag of a release begins with ("v")`},
 		},
 	},
 	{
@@ -86,7 +91,7 @@ var root = &blockType{blocks: []*blockType{
 		attrs: []attr{
 			{name: "type", kind: typeName, elsewhere: true, doc: "string, number, bool, or list(…) or map(…) of one of them (string)"},
 			{name: "default", kind: anything, elsewhere: true, doc: "its value when none is given"},
-			{name: "description", kind: text, doc: "for people"},
+			{name: "description", kind: text, prose: true, doc: "for people"},
 		},
 		blocks: []*blockType{{
 			name: "validation", several: true, doc: "what its value must be like",
@@ -133,8 +138,8 @@ var artifactBlock = &blockType{
 			name: "notebooks", once: true, doc: "the files that ship as notebooks",
 			attrs: []attr{
 				{name: "from", kind: text, required: true, check: repositoryPath, such: `"notebooks"`, doc: "the folder they stand in"},
-				{name: "include", kind: texts, check: pattern, doc: "patterns of what ships (every file that can be a notebook)"},
-				{name: "exclude", kind: texts, check: pattern, doc: "patterns of what does not"},
+				{name: "include", kind: texts, check: patternBelow, doc: "patterns of what ships (every file that can be a notebook)"},
+				{name: "exclude", kind: texts, check: patternBelow, doc: "patterns of what does not"},
 				{name: "external", kind: texts, check: pattern, doc: "patterns of what notebooks run or import that stands in the workspace already"},
 			},
 		},
@@ -195,7 +200,7 @@ var computeBlock = &blockType{
 		{name: "node_type", kind: text, doc: "its nodes"},
 		{name: "driver_node_type", kind: text, doc: "its driver (as its nodes)"},
 		{name: "num_workers", kind: number, doc: "how many workers (0: one node alone)"},
-		{name: "autoscale", kind: object, doc: "between how many workers it scales", fields: []attr{
+		{name: "autoscale", kind: object, such: "{ min = 1, max = 4 }", doc: "between how many workers it scales", fields: []attr{
 			{name: "min", kind: number, required: true},
 			{name: "max", kind: number, required: true},
 		}},
@@ -279,11 +284,11 @@ var scoreBlock = &blockType{
 		{name: "notebook", kind: text, check: notebookName, doc: "what scores; needed where there is an artifact block"},
 		{name: "compute", kind: reference, ref: "compute", doc: "on what (serverless)"},
 		{name: "parameters", kind: table, check: parameterName, doc: "more widgets for the notebook"},
-		{name: "schedule", kind: object, doc: "when it runs (by hand alone)", fields: []attr{
+		{name: "schedule", kind: object, such: `{ cron = "0 0 2 * * ?", timezone = "Europe/London" }`, doc: "when it runs (by hand alone)", fields: []attr{
 			{name: "cron", kind: text, required: true, check: quartz},
 			{name: "timezone", kind: text, required: true, check: timezone},
 		}},
-		{name: "run_as", kind: text, check: principal, doc: "as whom (as whoever made the job)"},
+		{name: "run_as", kind: text, check: runner, doc: "as whom (as whoever made the job)"},
 		{name: "first_run", kind: text, part: rule, oneOf: []string{"now", "scheduled"}, doc: "whether the first run decides that a release is proven (now)"},
 		{name: "on_failure", kind: text, part: rule, oneOf: []string{"rollback", "keep"}, doc: "what a bad first run does (rollback)"},
 		{name: "timeout", kind: duration, doc: "how long it may take (2h)"},
@@ -331,10 +336,19 @@ func (t *blockType) names() (attrs, blocks []string) {
 	return attrs, blocks
 }
 
+// formOf is form, with the label that was maybe meant by expr.
+func (t *blockType) formOf(expr hclsyntax.Expression) string {
+	if v, diags := expr.Value(nil); t.label == identifier && !diags.HasErrors() && v.IsWhollyKnown() && !v.IsNull() && v.Type() == cty.String &&
+		hclsyntax.ValidIdentifier(v.AsString()) {
+		return t.name + ` "` + v.AsString() + `" { … }`
+	}
+	return t.form()
+}
+
 // form is how a block of that type begins, for hints.
 func (t *blockType) form() string {
 	if t.label == noLabel {
 		return t.name + " { … }"
 	}
-	return strings.TrimSpace(t.name + ` "NAME" { … }`)
+	return t.name + ` "NAME" { … }`
 }

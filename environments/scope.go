@@ -1,6 +1,8 @@
 package environments
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,7 +88,7 @@ func (g *localGraph) visit(name string, path []string) {
 		return
 	}
 	if i := slices.Index(path, name); i >= 0 {
-		g.errorf(at.in, at.attr.SrcRange, "", "locals go in a circle: %s", circle(path[i:], name))
+		g.errorf(at.in, at.attr.SrcRange, "one of them must not name another", "locals go in a circle: %s", circle(path[i:], name))
 		g.values[name] = cty.DynamicVal
 		return
 	}
@@ -138,7 +140,37 @@ func (l *loader) value(n *node, expr hclsyntax.Expression, also map[string]cty.V
 		return cty.DynamicVal, false
 	}
 	v, diags := expr.Value(ctx)
-	return v, !l.report(n, diags)
+	if l.report(n, diags) {
+		return cty.DynamicVal, false
+	}
+	if said := unfit(v); said != "" {
+		l.errorf(n, expr.Range(), "", "%s", said)
+		return cty.DynamicVal, false
+	}
+	return v, true
+}
+
+// unfit says why a value is none to go on with: a sum that is not finite, or text that doubled too often.
+func unfit(v cty.Value) (said string) {
+	size := 0
+	_ = cty.Walk(v, func(_ cty.Path, part cty.Value) (bool, error) {
+		part, _ = part.Unmark()
+		switch size++; {
+		case part.IsNull() || !part.IsKnown():
+		case part.Type() == cty.String:
+			size += len(part.AsString())
+		case part.Type() == cty.Number && part.AsBigFloat().IsInf():
+			said = "the result is not finite"
+		}
+		if size > largest {
+			said = fmt.Sprintf("this value is larger than %d bytes", largest)
+		}
+		if said != "" {
+			return false, errors.New(said)
+		}
+		return true, nil
+	})
+	return said
 }
 
 // known looks up what a traversal names, as deep as the value's type tells.
@@ -147,7 +179,10 @@ func (l *loader) known(n *node, t hcl.Traversal, roots map[string]cty.Value) boo
 	v, ok := roots[name]
 	if !ok {
 		hint := didYouMean(name, "%s", sorted(roots))
-		if root.block(name) != nil || name == "local" {
+		switch best := nearest(name, sorted(roots)); {
+		case len(t) == 1 && best == "":
+			hint = l.bareWord(name)
+		case best == "" || name == "local":
 			hint = "a value can name " + listed(prefixed(sorted(roots), ".NAME")) + " only"
 		}
 		l.errorf(n, t.SourceRange(), hint, "unknown name %q", written(t))
@@ -161,8 +196,11 @@ func (l *loader) known(n *node, t hcl.Traversal, roots map[string]cty.Value) boo
 			return true
 		}
 		if !v.Type().HasAttribute(key) {
-			l.errorf(n, t.SourceRange(), didYouMean(key, path+".%s", sorted(v.Type().AttributeTypes())),
-				"unknown %s %q", noun(path), key)
+			hint := didYouMean(key, path+".%s", sorted(v.Type().AttributeTypes()))
+			if hint == "" {
+				hint = declare(path, key)
+			}
+			l.errorf(n, t.SourceRange(), hint, "unknown %s %q", noun(path), key)
 			return false
 		}
 		if v.IsNull() || !v.IsKnown() {
@@ -171,6 +209,32 @@ func (l *loader) known(n *node, t hcl.Traversal, roots map[string]cty.Value) boo
 		v, path = v.GetAttr(key), path+"."+key
 	}
 	return true
+}
+
+// bareWord is how a word was meant that stands alone where a value is wanted.
+func (l *loader) bareWord(word string) string {
+	switch plain := strings.ToLower(word); {
+	case plain == "true", plain == "yes", plain == "on":
+		return "write true"
+	case plain == "false", plain == "no", plain == "off":
+		return "write false"
+	case plain == "none", plain == "nil", plain == "null":
+		return "write null, or leave it out"
+	case slices.Contains(l.root.labels("variable"), word):
+		return "did you mean var." + word + "?"
+	}
+	return "text stands in quotes: \"" + word + "\""
+}
+
+// declare is what to write where there is no name of that kind at all.
+func declare(path, key string) string {
+	switch path {
+	case "var":
+		return "declare it: variable \"" + key + "\" {}"
+	case "model":
+		return "a deploy project has no models: its releases bring their bindings"
+	}
+	return ""
 }
 
 // noun is what the names below a path stand for.

@@ -1,6 +1,7 @@
 package environments
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -28,5 +29,19 @@ func TestNothingOverflowsTheStack(t *testing.T) {
 	chain := strings.Repeat("metrics.a + ", 999) + "1 > 0"
 	if _, err := ParseExpect("x", "", chain); err != nil {
 		t.Errorf("a long sum is refused: %.200v", err)
+	}
+}
+
+// TestNothingDoublesWithoutEnd: a few lines of locals do not fill the memory.
+func TestNothingDoublesWithoutEnd(t *testing.T) {
+	for _, twice := range []string{`"${local.v%d}${local.v%d}"`, `[local.v%d, local.v%d]`, `{ a = local.v%d, b = local.v%d }`} {
+		src := "project \"p\" {}\nlocals {\n  v0 = \"0123456789abcdef\"\n"
+		for i := range 60 {
+			src += fmt.Sprintf("  v%d = "+twice+"\n", i+1, i, i)
+		}
+		_, diags := load([]source{{mainFile, []byte(src + "}\n")}}, Options{Getenv: nothing})
+		if !strings.Contains(diags.Error(), "this value is larger than 1048576 bytes") {
+			t.Errorf("%s: %v", twice, diags)
+		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -35,13 +37,22 @@ func (l *loader) evaluate(n *node) {
 
 // attribute is the value of one attribute as the Go type of its kind; not ok when it is unknown, null or wrong.
 func (l *loader) attribute(n *node, a attr, expr hclsyntax.Expression) (any, bool) {
+	if a.kind == secret {
+		defer l.hide(len(l.diags))
+	}
+	if isNull(expr) && a.kind != condition {
+		if a.required {
+			l.errorf(n, expr.Range(), "write "+a.name+" = "+example(a), "%q must not be null", a.name)
+		}
+		return nil, false
+	}
 	switch a.kind {
 	case reference:
 		return l.reference(n, a, expr)
 	case references:
 		return l.references(n, a, expr)
 	case condition:
-		return l.condition(n, expr)
+		return l.condition(n, a, expr)
 	}
 	var also map[string]cty.Value
 	if a.kind == bindings {
@@ -57,16 +68,13 @@ func (l *loader) attribute(n *node, a attr, expr hclsyntax.Expression) (any, boo
 	v, _ = v.UnmarkDeep()
 	if v.IsNull() {
 		if a.required {
-			l.errorf(n, expr.Range(), "", "%q must not be null", a.name)
+			l.errorf(n, expr.Range(), "write "+a.name+" = "+example(a), "%q must not be null", a.name)
 		}
 		return nil, false
 	}
 	goValue, err := a.convert(v)
 	if err != nil {
-		hint := ""
-		if a.kind == secret {
-			hint = `write secret("env:NAME"), secret("file:PATH") or secret("keyvault://VAULT/NAME")`
-		}
+		hint := a.form(v, string(expr.Range().SliceBytes(l.sources[expr.Range().Filename])))
 		if wrong := (*badValue)(nil); errors.As(err, &wrong) && wrong.allowed != nil {
 			hint = didYouMean(wrong.value, "%q", wrong.allowed)
 		}
@@ -111,6 +119,23 @@ type badValue struct {
 }
 
 func (b *badValue) Error() string { return fmt.Sprintf("%s %q %v", b.attr, blank(b.value), b.err) }
+
+// form says how a value of the attribute is written that was written as another kind of value.
+func (a attr) form(v cty.Value, source string) string {
+	switch {
+	case a.kind == secret && v.Type() != secretType:
+		return `write secret("env:NAME"), secret("file:PATH") or secret("keyvault://VAULT/NAME")`
+	case a.kind == texts && v.Type() == cty.String && !strings.Contains(source, "\n"):
+		return "write [" + blank(source) + "]"
+	case a.kind == object && a.such != "":
+		return "write " + a.such
+	case a.kind == boolean && v.Type() != cty.Bool:
+		return "write true or false, without quotes"
+	case a.kind == number && v.Type() == cty.String:
+		return "write it without quotes"
+	}
+	return ""
+}
 
 func (a attr) wrong(v cty.Value) error {
 	if a.kind == number && v.Type() == cty.Number {
@@ -162,7 +187,10 @@ func (a attr) convert(v cty.Value) (any, error) {
 
 func (a attr) text(s string) (any, error) {
 	if slices.Contains(a.notYet, s) {
-		return nil, fmt.Errorf("%s %q is not yet supported", a.name, s)
+		return nil, fmt.Errorf("%s %q is not yet supported: this barge knows %q alone", a.name, s, a.oneOf[0])
+	}
+	if err := a.plain(s); err != nil {
+		return nil, err
 	}
 	if a.oneOf != nil && !slices.Contains(a.oneOf, s) {
 		return nil, &badValue{a.name, s, errors.New("is not known"), a.oneOf}
@@ -182,6 +210,19 @@ func (a attr) text(s string) (any, error) {
 	return d, nil
 }
 
+// plain wants one line of text, and some text where an empty one would pass for what is not set.
+func (a attr) plain(s string) error {
+	switch {
+	case a.prose:
+		return nil
+	case s == "" && a.check == nil && a.oneOf == nil && a.kind != duration && !a.empty:
+		return fmt.Errorf("%q must not be empty: leave it out, or write null", a.name)
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return fmt.Errorf("%q must be one line of text: trimspace() takes away what a file ends with", a.name)
+	}
+	return nil
+}
+
 func (a attr) texts(v cty.Value) (any, error) {
 	if !sequence(v) {
 		return nil, a.wrong(v)
@@ -192,6 +233,9 @@ func (a attr) texts(v cty.Value) (any, error) {
 			return nil, fmt.Errorf("%q must be %s, and one of it is %s", a.name, a.expected(), shape(item))
 		}
 		s := item.AsString()
+		if err := a.plain(s); err != nil {
+			return nil, err
+		}
 		if a.check != nil {
 			if err := a.check(s); err != nil {
 				return nil, &badValue{attr: a.name, value: s, err: err}
@@ -250,7 +294,7 @@ func (a attr) object(v cty.Value) (any, error) {
 		}
 		value, err := f.convert(given[key])
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", a.name, err)
 		}
 		values[key] = value
 	}
@@ -318,23 +362,31 @@ func whole(v cty.Value) (int, bool) {
 func (l *loader) reference(n *node, a attr, expr hcl.Expression) (any, bool) {
 	t, diags := hcl.AbsTraversalForExpr(expr)
 	names := l.root.labels(a.ref)
+	want := a.ref + ".NAME"
 	if diags.HasErrors() {
 		hint := didYouMean("", a.ref+".%s", names)
+		if inner, ok := wrapped(expr); ok {
+			hint = "write " + written(inner) + " alone"
+		}
 		if v, diags := expr.Value(nil); !diags.HasErrors() && v.Type() == cty.String && v.IsKnown() && !v.IsNull() &&
 			slices.Contains(names, v.AsString()) {
 			hint = "write " + a.ref + "." + v.AsString() + ", without quotes"
 		}
-		l.errorf(n, expr.Range(), hint, "%q must name a block: write %s", a.name, a.expected())
+		l.errorf(n, expr.Range(), hint, "%q must name a block: write %s", a.name, want)
 		return nil, false
 	}
 	name := step(t, 1)
 	switch {
+	case len(t) == 1 && slices.Contains(names, t.RootName()):
+		l.errorf(n, expr.Range(), "write "+a.ref+"."+t.RootName(), "%q must name a block: write %s", a.name, want)
+	case len(names) == 0:
+		l.errorf(n, expr.Range(), "write "+root.block(a.ref).form(), "there is no block %q that %q could name", a.ref, a.name)
 	case t.RootName() != a.ref && root.block(t.RootName()) == nil:
-		l.errorf(n, expr.Range(), didYouMean(name, a.ref+".%s", names), "unknown reference %q: write %s", written(t), a.expected())
+		l.errorf(n, expr.Range(), didYouMean(name, a.ref+".%s", names), "unknown reference %q: write %s", written(t), want)
 	case t.RootName() != a.ref:
 		l.errorf(n, expr.Range(), didYouMean(name, a.ref+".%s", names), "%q must name a block %q, not %q", a.name, a.ref, t.RootName())
 	case len(t) != 2 || name == "":
-		l.errorf(n, expr.Range(), "", "%q must name a block: write %s", a.name, a.expected())
+		l.errorf(n, expr.Range(), didYouMean(name, a.ref+".%s", names), "%q must name a block: write %s", a.name, want)
 	case !slices.Contains(names, name):
 		l.errorf(n, expr.Range(), didYouMean(name, a.ref+".%s", names), "unknown %s %q", a.ref, name)
 	default:
@@ -367,4 +419,18 @@ func (l *loader) references(n *node, a attr, expr hcl.Expression) (any, bool) {
 		}
 	}
 	return list, true
+}
+
+// wrapped is the name that an expression such as "${workspace.prod}" or [workspace.prod] holds alone.
+func wrapped(expr hcl.Expression) (hcl.Traversal, bool) {
+	switch e := expr.(type) {
+	case *hclsyntax.TemplateWrapExpr:
+		expr = e.Wrapped
+	case *hclsyntax.TupleConsExpr:
+		if len(e.Exprs) == 1 {
+			expr = e.Exprs[0]
+		}
+	}
+	t, diags := hcl.AbsTraversalForExpr(expr)
+	return t, !diags.HasErrors()
 }

@@ -2,6 +2,7 @@ package environments
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -26,6 +27,9 @@ func (l *loader) variables() cty.Value {
 
 // variable is what was given, else the default, else unknown and marked with the variable's name.
 func (l *loader) variable(n *node) cty.Value {
+	if secretName.MatchString(n.label) {
+		defer l.hide(len(l.diags))
+	}
 	want, ok := l.variableType(n)
 	if !ok {
 		return cty.DynamicVal
@@ -77,7 +81,11 @@ func (l *loader) fallback(n *node, expr hclsyntax.Expression, want cty.Type) (ct
 	}
 	converted, err := convert.Convert(v, want)
 	if err != nil {
-		l.errorf(n, expr.Range(), typeForms[want], "the default must be %s, not %s", typeNames[want], shape(v))
+		is := ", not " + shape(v)
+		if strings.HasPrefix(typeNames[want], shape(v)) {
+			is = ", all of it"
+		}
+		l.errorf(n, expr.Range(), typeForms[want], "the default must be %s%s", typeNames[want], is)
 		return cty.DynamicVal, false
 	}
 	return converted, true
@@ -142,6 +150,9 @@ func (l *loader) variableType(n *node) (cty.Type, bool) {
 	if best := nearest(hcl.ExprAsKeyword(a.Expr), sorted(primitives)); best != "" {
 		hint = "did you mean " + best + "?"
 	}
+	if quoted, ok := a.Expr.(*hclsyntax.TemplateExpr); ok && quoted.IsStringLiteral() {
+		hint = "write it without quotes: string, number, bool, list(string) or map(string)"
+	}
 	l.errorf(n, a.Expr.Range(), hint, "this is no type of a variable")
 	return cty.DynamicPseudoType, false
 }
@@ -181,6 +192,10 @@ func (l *loader) validate(n, check *node, value cty.Value, from string, at hcl.R
 		return
 	}
 	if held.IsKnown() && held.False() {
-		l.errorf(n, at, from, "variable %q is refused: %s", n.label, blank(message.AsString()))
+		text := message.AsString()
+		if shown, ok := scalarText(value); ok && shown != "" && secretName.MatchString(n.label) {
+			text = strings.ReplaceAll(text, shown, "…")
+		}
+		l.errorf(n, at, from, "variable %q is refused: %s", n.label, blank(text))
 	}
 }

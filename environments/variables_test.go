@@ -137,8 +137,8 @@ func TestLocalsComeInAnyOrder(t *testing.T) {
 	for _, c := range []struct{ locals, err string }{
 		{locals: "a = local.b\nb = upper(local.c)\nc = \"x\"\n"},
 		{locals: "c = \"x\"\nb = upper(local.c)\na = local.b\n"},
-		{locals: "a = local.b\nb = local.c\nc = local.b\n", err: "barge.hcl:6: locals go in a circle: b → c → b"},
-		{locals: "a = local.a\n", err: "barge.hcl:5: locals go in a circle: a → a"},
+		{locals: "a = local.b\nb = local.c\nc = local.b\n", err: "barge.hcl:6: locals go in a circle: b → c → b (one of them must not name another)"},
+		{locals: "a = local.a\n", err: "barge.hcl:5: locals go in a circle: a → a (one of them must not name another)"},
 		{locals: "a = local.bb\nb = \"x\"\n", err: `barge.hcl:5: unknown local "bb" (did you mean local.b?)`},
 		{locals: "a = local.b.c\nb = { d = 1 }\n", err: `barge.hcl:5: unknown attribute "c" (did you mean local.b.d?)`},
 	} {

@@ -218,6 +218,14 @@ func findable(call *hclsyntax.FunctionCallExpr, ctx *hcl.EvalContext) *problem {
 	return nil
 }
 
+// chained says what to write for 0 < a < 1.
+func chained(expr hclsyntax.Expression) string {
+	if inner, ok := expr.(*hclsyntax.BinaryOpExpr); ok && compares(inner.Op) {
+		return "compare twice: 0 <= metrics.a && metrics.a <= 1"
+	}
+	return ""
+}
+
 // operands keeps HCL from converting an operand: text that looks like a number is none, and a number never equals a
 // text, so that != between them would always hold.
 func operands(e *hclsyntax.BinaryOpExpr, left, right cty.Value) *problem {
@@ -227,7 +235,7 @@ func operands(e *hclsyntax.BinaryOpExpr, left, right cty.Value) *problem {
 			v    cty.Value
 		}{{e.LHS, left}, {e.RHS, right}} {
 			if side.v.IsNull() || side.v.Type() != cty.Number && side.v.Type() != cty.DynamicPseudoType {
-				return &problem{at: side.expr.Range(), summary: "this must be a number, not " + shape(side.v)}
+				return &problem{at: side.expr.Range(), summary: "this must be a number, not " + shape(side.v), hint: chained(side.expr)}
 			}
 		}
 		return nil
