@@ -24,14 +24,57 @@ func pipArguments(c Content) ([]string, error) {
 	cells, err := Cells(c)
 	var words []string
 	for _, cell := range cells {
+		if cell.Magic == "md" {
+			continue
+		}
 		for line := range strings.Lines(cell.Source) {
-			fields := strings.Fields(strings.NewReplacer(`"`, "", "'", "").Replace(line))
-			if len(fields) > 2 && cell.Magic != "md" && fields[0] == "%pip" && fields[1] == "install" {
-				words = append(words, fields[2:]...)
-			}
+			words = append(words, pipWords(line)...)
 		}
 	}
 	return words, err
+}
+
+// pipWords are the words behind %pip install, where a line is that.
+func pipWords(line string) []string {
+	if !strings.Contains(line, "%pip") {
+		return nil
+	}
+	fields := strings.Fields(strings.NewReplacer(`"`, "", "'", "").Replace(line))
+	if len(fields) < 3 || fields[0] != "%pip" || fields[1] != "install" {
+		return nil
+	}
+	return fields[2:]
+}
+
+// requirementsFile is the file that pip reads for the word at i, "" where it reads none.
+func requirementsFile(words []string, i int) string {
+	word := words[i]
+	file, ok := strings.CutPrefix(word, "--requirement=")
+	switch {
+	case ok:
+	case (word == "-r" || word == "--requirement") && i+1 < len(words):
+		file = words[i+1]
+	case strings.HasPrefix(word, "-r"):
+		file = word[len("-r"):]
+	default:
+		return ""
+	}
+	return file
+}
+
+// installs are the requirements files that lines of %pip install name; what is made as it runs, or is elsewhere for all
+// releases, is not looked for.
+func installs(lines []string, at func(line int) string) []reference {
+	var refs []reference
+	for i, line := range lines {
+		words := pipWords(line)
+		for j := range words {
+			if file := requirementsFile(words, j); file != "" && !path.IsAbs(file) && !strings.ContainsAny(file, "$:{") {
+				refs = append(refs, reference{how: pipInstall, path: file, at: at(i)})
+			}
+		}
+	}
+	return refs
 }
 
 // otherLibraries warns where another scikit-learn is installed than wrote a model that is used there: by a compute, or
@@ -123,14 +166,8 @@ func (s *Sources) sklearnIn(ctx context.Context, words []string, dir string, see
 		if m := sklearnPinned.FindStringSubmatch(word); m != nil {
 			version = m[1]
 		}
-		file, ok := strings.CutPrefix(word, "--requirement=")
-		switch {
-		case ok:
-		case (word == "-r" || word == "--requirement") && i+1 < len(words):
-			file = words[i+1]
-		case strings.HasPrefix(word, "-r") && word != "-r":
-			file = word[len("-r"):]
-		default:
+		file := requirementsFile(words, i)
+		if file == "" {
 			continue
 		}
 		at := path.Join(dir, file)

@@ -234,6 +234,8 @@ func TestMissingTargets(t *testing.T) {
 		"from .pkg.gone import x":                                                   "a.py:2: import of .pkg.gone finds no module pkg/gone.py",
 		"from .lib import a, gone":                                                  "a.py:2: import of .lib.gone finds no module lib/gone.py",
 		"from .prep import x":                                                       "a.py:2: import of .prep finds the notebook prep, and Databricks imports no notebooks: run it with %run",
+		"# MAGIC %pip install -U -r '../requirements.txt'":                          "a.py:2: %pip install -r ../requirements.txt finds no file ../requirements.txt in the artifact: widen notebooks.include",
+		"%pip install --requirement=lib/aa.py":                                      "a.py:2: %pip install -r lib/aa.py finds no file lib/aa.py in the artifact: did you mean lib/a.py?",
 		"# MAGIC %run ./prepp":                                                      "a.py:2: %run ./prepp finds no notebook prepp in the artifact: did you mean prep?",
 		"x = 1\n\n# COMMAND ----------\n\n\n# MAGIC %run ./prep.py":                 "a.py:7: %run ./prep.py names the file: on Databricks a notebook has no extension: write ./prep",
 		"# MAGIC %run /Shared/prep":                                                 "a.py:2: %run /Shared/prep leaves the artifact",
@@ -271,6 +273,7 @@ func TestNoTargets(t *testing.T) {
 		"dbutils.notebook.run(f'./{name}')", "x = 1  # dbutils.notebook.run('./gone', 60)", "x = 1  # import .gone",
 		"dbutils.notebook.run(name, 60, dict(path='gone'))", "import lib.gone", "from lib import gone", "from pkg import gone",
 		"try:\n    import pkg.gone\nexcept ImportError: pass", "from . import lib; lib.a", "from .lib import *",
+		"%pip install pandas -r /Workspace/Shared/r.txt", "%pip install -r $REQUIREMENTS", "%pip install -r conf/r.txt", "%sh pip install -r r.txt",
 		"from .pkg import VERSION, \\\n    more", "print('%run ./gone')", "'''\n%run ./gone\n'''",
 	} {
 		if _, problems := graphOf(t, map[string]string{"a.py": notebook(code), "lib/a.py": "1\n", "pkg/__init__.py": "VERSION = 1"}); len(problems) != 0 {
@@ -291,6 +294,28 @@ func TestPackages(t *testing.T) {
 	want := []string{"pkg/__init__.py", "pkg/a.py", "pkg/b.py", "pkg/deep/c.py", "top.py"}
 	if diff := cmp.Diff(want, g.Reaches("pkg/a.py")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestWholeRepository: with the repository's own layout, packages below src and requirements files are reached.
+func TestWholeRepository(t *testing.T) {
+	g, problems := graphOf(t, map[string]string{
+		"notebooks/train.ipynb":  `{"nbformat": 4, "cells": [{"cell_type": "code", "source": ["%pip install -r ../requirements.txt"]}, {"cell_type": "code", "source": "import sys\nsys.path.append('../src')\nfrom wine.features import columns"}]}`,
+		"notebooks/score.py":     notebook("# MAGIC %run ./lib/setup\n\n# COMMAND ----------\n\nimport sys, os\nsys.path.insert(0, os.path.abspath('../src'))\nimport wine"),
+		"notebooks/lib/setup.py": notebook("# MAGIC %pip install -r ../requirements.txt"),
+		"src/wine/__init__.py":   "from wine import names\n", "src/wine/names.py": "1\n", "src/wine/features.py": "import pandas\n",
+		"src/other.py": "1\n", "notebooks/src/near.py": "1\n", "requirements.txt": "pandas\n",
+	})
+	if len(problems) > 0 {
+		t.Fatalf("problems: %v", problems)
+	}
+	for start, want := range map[string][]string{
+		"notebooks/train": {"notebooks/train.ipynb", "requirements.txt", "src/wine/__init__.py", "src/wine/features.py", "src/wine/names.py"},
+		"notebooks/score": {"notebooks/lib/setup.py", "notebooks/score.py", "requirements.txt", "src/wine/__init__.py", "src/wine/names.py"},
+	} {
+		if diff := cmp.Diff(want, g.Reaches(start)); diff != "" {
+			t.Errorf("from %s (-want +got):\n%s", start, diff)
+		}
 	}
 }
 

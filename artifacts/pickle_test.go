@@ -119,7 +119,7 @@ func TestOtherLibraries(t *testing.T) {
 		"%pip install scikit_learn[docs]==1.4.2":               "", // it comes after the compute's
 		"%pip install -r ../needs.txt":                         "notebook shared/gate installs 1.5.2",
 		"%pip install --requirement=../conf/needs.txt":         "notebook shared/gate installs 1.5.3",
-		"%pip install -r gone.txt":                             "compute ml installs 1.5.1",
+		"%pip install -r /Volumes/gone.txt":                    "compute ml installs 1.5.1",
 		"%pip install pandas\n# MAGIC %pip list\nimport numpy": "compute ml installs 1.5.1",
 	} {
 		y.write(map[string]string{

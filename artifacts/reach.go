@@ -12,7 +12,7 @@ import (
 )
 
 // Graph says which files of the notebooks' folder each one brings in: notebooks that it runs (%run, and
-// dbutils.notebook.run with a literal path) and modules that it imports from beside it.
+// dbutils.notebook.run with a literal path), modules that it imports, and requirements files that it installs.
 type Graph struct {
 	brings  map[string][]string // by path in the manifest
 	objects map[string]string   // a notebook's path, by its object path
@@ -107,8 +107,11 @@ func (r reference) declared(from string, external []string) bool {
 
 // resolve gives the files that a reference means.
 func (g Graph) resolve(from string, r reference, plain map[string]bool) ([]string, error) {
-	if r.how == "import" {
+	switch r.how {
+	case "import":
 		return g.modules(from, r, plain)
+	case pipInstall:
+		return installed(from, r, plain)
 	}
 	target, err := g.notebook(from, r)
 	if err != nil {
@@ -117,9 +120,45 @@ func (g Graph) resolve(from string, r reference, plain map[string]bool) ([]strin
 	return []string{target}, nil
 }
 
-// modules are the files that an import means. It looks beside the importer and at the root of the notebooks' folder.
+// installed are the files that pip may be told to install from. Where a notebook is run by another one, paths count from
+// that one: the file may stand in any folder. What ships as config is not among the notebooks' files.
+func installed(from string, r reference, plain map[string]bool) ([]string, error) {
+	at := path.Join(path.Dir(from), r.path)
+	if plain[at] {
+		return []string{at}, nil
+	}
+	if strings.HasPrefix(at, "conf/") {
+		return nil, nil
+	}
+	var found []string
+	below := "/" + strings.TrimLeft(path.Clean(r.path), "./")
+	for p := range plain {
+		if strings.HasSuffix("/"+p, below) {
+			found = append(found, p)
+		}
+	}
+	if len(found) > 0 {
+		return found, nil
+	}
+	return nil, fmt.Errorf("%s %s finds no file %s in the artifact%s: widen notebooks.include, or name what it installs in compute.libraries",
+		r.how, r.path, at, didYouMean(at, slices.Sorted(maps.Keys(plain))))
+}
+
+// sources are the folders above a file that are called src: notebooks put them on Python's path.
+func sources(from string) []string {
+	var dirs []string
+	for dir := path.Dir(from); ; dir = path.Dir(dir) {
+		dirs = append(dirs, path.Join(dir, "src"))
+		if dir == "." || dir == "/" {
+			return dirs
+		}
+	}
+}
+
+// modules are the files that an import means. It looks beside the importer, at the root of the notebooks' folder, and in
+// folders called src above the importer.
 func (g Graph) modules(from string, r reference, plain map[string]bool) ([]string, error) {
-	dirs, module, relative := []string{path.Dir(from), "."}, r.path, strings.HasPrefix(r.path, ".")
+	dirs, module, relative := append([]string{path.Dir(from), "."}, sources(from)...), r.path, strings.HasPrefix(r.path, ".")
 	if relative {
 		dir, rest := packageOf(from, r.path)
 		dirs, module = []string{dir}, rest

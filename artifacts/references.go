@@ -9,12 +9,14 @@ import (
 
 // reference is what one file asks for, as it is written.
 type reference struct {
-	how   string // "%run", "dbutils.notebook.run", "import"
+	how   string // "%run", "dbutils.notebook.run", "import", pipInstall
 	path  string
 	at    string // where in the file: ":12", or in Jupyter's format ", cell 3"
 	tried bool   // an import that may fail
 	name  bool   // a name that is imported from a package, and may be no module
 }
+
+const pipInstall = "%pip install -r"
 
 var (
 	// A path that is made of more than one text ("./" + name) is not known before it runs.
@@ -43,6 +45,8 @@ func references(c Content) ([]reference, error) {
 		switch cell.Magic {
 		case "run":
 			refs = append(refs, runs(strings.Split(cell.Source, "\n"), at)...)
+		case "pip":
+			refs = append(refs, installs(strings.Split(cell.Source, "\n"), at)...)
 		case "", "python", "scala", "r":
 			refs = append(refs, codeReferences(cell.Source, c.Language, at)...)
 		}
@@ -90,7 +94,7 @@ func codeReferences(source, language string, at func(line int) string) []referen
 			lines[i] = ""
 		}
 	}
-	refs := runs(lines, at)
+	refs := append(runs(lines, at), installs(lines, at)...)
 	code := strings.Join(lines, "\n")
 	var called [][]int
 	if strings.Contains(code, "dbutils") {
