@@ -68,7 +68,7 @@ func (e executor) Execute(ctx context.Context, a jobs.Attempt) jobs.Outcome {
 	return e.runtime.Executor(func() python.Twin {
 		files := e.twin.Files()
 		return python.Twin{
-			URL: e.twin.URL, Token: e.twin.Token + "-" + strconv.FormatInt(a.RunID, 10),
+			WorkspaceID: e.twin.WorkspaceID, URL: e.twin.URL, Token: e.twin.Token + "-" + strconv.FormatInt(a.RunID, 10),
 			Dir: filepath.Join(e.twin.Dir, "runs"), Workspace: files.Root(), DBFS: files.DBFS(), Volumes: files.Volumes(),
 			Language: files.Language,
 		}

@@ -97,3 +97,30 @@ func TestWarmRunsDrawDifferentNumbers(t *testing.T) {
 		t.Errorf("%d different values, want 9", len(seen))
 	}
 }
+
+// TestTheContext: what notebooks ask of their context, as they ask it. The token is the run's own, and is never printed.
+func TestTheContext(t *testing.T) {
+	s := newStub(t, map[string]string{
+		"/Shared/n": notebook(`
+import json, os
+dbutils.widgets.text("day", "1")
+context = dbutils.notebook.entry_point.getDbutils().notebook().getContext()
+print(context.notebookPath().get(), context.userName().get(), context.currentRunId().get(), context.jobId().getOrElse(None))
+print(context.tags().get("user").get(), context.tags().apply("orgId"), context.tags().get("clusterId").isDefined(), context.workspaceId())
+print(context.apiUrl().get() == os.environ["DATABRICKS_HOST"] == "http://" + context.browserHostName().get())
+print(context.apiToken().get() == os.environ["DATABRICKS_TOKEN"], context.apiToken(), context.apiToken().get(), vars(context)["_token"])
+told = json.loads(dbutils.notebook.getContext().toJson())
+print(told["currentRunId"]["id"] + 1, told["extraContext"]["notebook_path"], told["tags"]["user"], "oken" in context.safeToJson())
+print(dbutils.entry_point.getCurrentBindings(), context.jobId().isEmpty(), context.tags().contains("runId"))
+print(dbutils.notebook.run("./child", 0))`),
+		"/Shared/child": notebook("dbutils.notebook.exit(dbutils.notebook.getContext().notebookPath().get())"),
+	})
+	s.WorkspaceID = 7
+	for _, r := range []*Runtime{coldRuntime(t), warmRuntime(t)} {
+		o := s.run(t, r, jobs.Attempt{NotebookPath: "/Workspace/Shared/n", RunID: 77, User: "me@x", Parameters: map[string]string{"day": "2"}})
+		want := "/Shared/n me@x 77 None\nme@x 7 False Some(7)\nTrue\nTrue Some([REDACTED]) [REDACTED] [REDACTED]\n78 /Shared/n me@x False\n{'day': '2'} True True\n/Shared/child\n"
+		if diff := cmp.Diff(want, stdout(o)); diff != "" {
+			t.Errorf("(-want +got):\n%s\n%s", diff, o.Trace)
+		}
+	}
+}

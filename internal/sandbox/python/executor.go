@@ -49,13 +49,14 @@ func (r *Runtime) Close() error {
 
 // Twin is what notebooks are told of the workspace that they run in.
 type Twin struct {
-	URL, Token string
-	Registry   string // what mlflow takes for the model registry; "": "databricks"
-	Dir        string // runs are kept here, each with its driver.log
-	Workspace  string // the folders in which its files lie
-	DBFS       string
-	Volumes    string
-	Language   func(path string) string // what the workspace knows of a notebook's language; nil: nothing
+	URL, Token  string
+	WorkspaceID int64
+	Registry    string // what mlflow takes for the model registry; "": "databricks"
+	Dir         string // runs are kept here, each with its driver.log
+	Workspace   string // the folders in which its files lie
+	DBFS        string
+	Volumes     string
+	Language    func(path string) string // what the workspace knows of a notebook's language; nil: nothing
 }
 
 // Executor runs the notebooks of one twin.

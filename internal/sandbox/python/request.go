@@ -23,6 +23,7 @@ type request struct {
 	User       string            `json:"user"`
 	RunID      string            `json:"run_id"`
 	JobID      string            `json:"job_id"`
+	Workspace  string            `json:"workspace_id"`
 	Depth      int               `json:"depth"`
 	Boot       []string          `json:"boot"` // the command of the runner, to start it cold
 	Environ    map[string]string `json:"environ"`
@@ -54,7 +55,7 @@ func (i Interpreter) newRequest(t Twin, a jobs.Attempt, layer string) (*request,
 	}
 	r := &request{
 		Path: a.NotebookPath, Parameters: a.Parameters, Host: t.URL, Token: t.Token, User: a.User,
-		RunID: strconv.FormatInt(a.RunID, 10),
+		RunID: strconv.FormatInt(a.RunID, 10), Workspace: strconv.FormatInt(t.WorkspaceID, 10),
 		Boot:  i.boot(layer), Pip: asMap(i.pipEnviron()),
 		Environ: asMap(append(i.environment(),
 			"HOME="+at("home"), "TMPDIR="+at("tmp"), "IPYTHONDIR="+at("home"),

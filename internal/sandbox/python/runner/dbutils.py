@@ -7,6 +7,7 @@ import urllib.parse
 import urllib.request
 
 from . import lacks
+from .context import EntryPoint
 from .errors import InputWidgetNotDefined, NotebookExit, SecretNotFound, UnsupportedAttribute
 from .fs import FileUtils
 
@@ -15,6 +16,7 @@ class DBUtils:
     def __init__(self, session):
         self.widgets = Widgets(session.parameters)
         self.notebook = NotebookUtils(session)
+        self.entry_point = self.notebook.entry_point
         self.secrets = Secrets(session.host, session.token, session.redact)
         self.fs = FileUtils()
         self.library = LibraryUtils()
@@ -75,6 +77,10 @@ class Widgets:
 class NotebookUtils:
     def __init__(self, session):
         self._session = session
+        self.entry_point = EntryPoint(session)
+
+    def getContext(self):
+        return self.entry_point.getContext()
 
     def exit(self, value=""):
         self._session.leave(str(value))

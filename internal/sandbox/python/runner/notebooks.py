@@ -15,9 +15,9 @@ class Tree:
 
     def find(self, path, beside="/"):
         """Returns the workspace path of a notebook that is named absolutely, or relative to another one."""
+        path = posixpath.normpath(posixpath.join("/", posixpath.dirname(beside), path))
         if path.startswith("/Workspace/"):
             path = path.removeprefix("/Workspace")
-        path = posixpath.normpath(posixpath.join("/", posixpath.dirname(beside), path))
         for ending in _ENDINGS:
             if os.path.isfile(self.real(path + ending)):
                 return path + ending

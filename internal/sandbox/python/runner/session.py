@@ -20,7 +20,7 @@ class Session:
     """One notebook with all that it includes: one namespace, one set of parameters, one end."""
 
     def __init__(self, request, spare, log, redact):
-        self._request, self._spare = request, spare
+        self.request, self._spare = request, spare
         self.parameters = dict(request["parameters"])
         self.host, self.token, self.redact = request["host"], request["token"], redact
         self.layers, self.layer, self.own = request["layers"], request["layer"], request["own"]
@@ -48,9 +48,9 @@ class Session:
         """Runs the notebook and returns its result, as the result file keeps it."""
         result = {"state": "SUCCESS", "exited": False, "exit_value": "", "error": "", "trace": ""}
         try:
-            path = self._tree.find(self._request["path"])
+            path = self._tree.find(self.request["path"])
             self._settle(path)
-            self._play(path, self._request["language"])
+            self._play(path, self.request["language"])
         except NotebookExit:
             pass
         except SystemExit as e:
@@ -74,10 +74,10 @@ class Session:
 
     def start(self, path, seconds, parameters):
         """Runs another notebook in a process of its own and returns what it exits with."""
-        if self._request["depth"] >= _DEEPEST:
+        if self.request["depth"] >= _DEEPEST:
             raise NotebookFailed(f"starting {path}: notebooks start notebooks {_DEEPEST} deep")
-        path = self._tree.find(path, self._request["path"])
-        child = Child(self._request, path, {k: str(v) for k, v in parameters.items()})
+        path = self._tree.find(path, self.request["path"])
+        child = Child(self.request, path, {k: str(v) for k, v in parameters.items()})
         status = self._wait(child, path, seconds)
         result = child.result()
         if result is None:
@@ -101,7 +101,7 @@ class Session:
         os.chdir(folder)
         sys.path.insert(0, folder)
         sys.argv = [path]
-        request = self._request
+        request = self.request
         tags = {
             "mlflow.source.type": "NOTEBOOK", "mlflow.source.name": path, "mlflow.user": request["user"],
             "mlflow.databricks.notebookPath": path, "mlflow.databricks.jobRunID": request["run_id"],
