@@ -15,14 +15,16 @@ import (
 
 // Diagnostic is one thing that is wrong with the configuration, or (Severity "warning") looks so.
 type Diagnostic struct {
-	Severity string   `json:"severity"`
-	Summary  string   `json:"summary"`
-	Hint     string   `json:"hint,omitempty"`
-	File     string   `json:"file,omitempty"` // relative to the folder that was loaded; empty: no place
-	Line     int      `json:"line,omitempty"` // from 1
-	Column   int      `json:"column,omitempty"`
-	In       string   `json:"in,omitempty"`      // the block around it: gate "test-model"
-	Snippet  []string `json:"snippet,omitempty"` // the lines from Line on, what looks like a secret blanked out
+	Severity  string   `json:"severity"`
+	Summary   string   `json:"summary"`
+	Hint      string   `json:"detail,omitempty"`
+	File      string   `json:"file,omitempty"` // relative to the folder that was loaded; empty: no place
+	Line      int      `json:"line,omitempty"` // from 1
+	Column    int      `json:"column,omitempty"`
+	EndLine   int      `json:"end_line,omitempty"`
+	EndColumn int      `json:"end_column,omitempty"` // the first that does not belong to it any more
+	In        string   `json:"in,omitempty"`         // the block around it: gate "test-model"
+	Snippet   []string `json:"snippet,omitempty"`    // the lines from Line on, what looks like a secret blanked out
 }
 
 // Diagnostics are sorted by file (barge.hcl first) and position, and no two are equal.
@@ -129,7 +131,7 @@ const snippetLines = 3
 
 // at places a diagnostic on a range of a file, whose text gives the snippet.
 func (d Diagnostic) at(source []byte, r hcl.Range) Diagnostic {
-	d.File, d.Line, d.Column = r.Filename, r.Start.Line, r.Start.Column
+	d.File, d.Line, d.Column, d.EndLine, d.EndColumn = r.Filename, r.Start.Line, r.Start.Column, r.End.Line, r.End.Column
 	lines := withoutSecrets(strings.Split(string(source), "\n"))
 	first := min(max(r.Start.Line-1, 0), len(lines))
 	last := min(max(r.End.Line, r.Start.Line), first+snippetLines, len(lines))

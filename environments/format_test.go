@@ -34,3 +34,18 @@ func TestFormatDoesNotTouchWhatItCannotRead(t *testing.T) {
 		t.Errorf("%q %v", got, diags)
 	}
 }
+
+// TestFormatKeepsLineEnds of Windows, and takes away the mark that some editors put before UTF-8.
+func TestFormatKeepsLineEnds(t *testing.T) {
+	for src, want := range map[string]string{
+		"project \"p\" {\r\n  store=\"oci-layout:x\"\r\n}\r\n": "project \"p\" {\r\n  store = \"oci-layout:x\"\r\n}\r\n",
+		"\ufeffproject \"p\" {}\n":                             "project \"p\" {}\n",
+		"":                                                     "",
+		"# nothing\n":                                          "# nothing\n",
+	} {
+		got, diags := Format([]byte(src), "barge.hcl")
+		if string(got) != want || len(diags) > 0 {
+			t.Errorf("%q: %q %v", src, got, diags)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package environments
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -150,27 +149,33 @@ func (l *loader) value(n *node, expr hclsyntax.Expression, also map[string]cty.V
 	return v, true
 }
 
-// unfit says why a value is none to go on with: a sum that is not finite, or text that doubled too often.
-func unfit(v cty.Value) (said string) {
-	size := 0
-	_ = cty.Walk(v, func(_ cty.Path, part cty.Value) (bool, error) {
-		part, _ = part.Unmark()
+// unfit says why a value is none to go on with: a number that is not finite, or text and lists that doubled too often.
+func unfit(v cty.Value) string {
+	size, infinite := 0, false
+	var measure func(v cty.Value)
+	measure = func(v cty.Value) {
+		v, _ = v.Unmark()
 		switch size++; {
-		case part.IsNull() || !part.IsKnown():
-		case part.Type() == cty.String:
-			size += len(part.AsString())
-		case part.Type() == cty.Number && part.AsBigFloat().IsInf():
-			said = "the result is not finite"
+		case v.IsNull() || !v.IsKnown() || size > largest:
+		case v.Type() == cty.String:
+			size += len(v.AsString())
+		case v.Type() == cty.Number:
+			infinite = infinite || v.AsBigFloat().IsInf()
+		case v.CanIterateElements():
+			for it := v.ElementIterator(); it.Next() && size <= largest; {
+				_, item := it.Element()
+				measure(item)
+			}
 		}
-		if size > largest {
-			said = fmt.Sprintf("this value is larger than %d bytes", largest)
-		}
-		if said != "" {
-			return false, errors.New(said)
-		}
-		return true, nil
-	})
-	return said
+	}
+	measure(v)
+	switch {
+	case infinite:
+		return "the result is not finite"
+	case size > largest:
+		return fmt.Sprintf("this value is larger than %d bytes", largest)
+	}
+	return ""
 }
 
 // known looks up what a traversal names, as deep as the value's type tells.

@@ -36,7 +36,7 @@ func TestNothingOverflowsTheStack(t *testing.T) {
 func TestNothingDoublesWithoutEnd(t *testing.T) {
 	for _, twice := range []string{`"${local.v%d}${local.v%d}"`, `[local.v%d, local.v%d]`, `{ a = local.v%d, b = local.v%d }`} {
 		src := "project \"p\" {}\nlocals {\n  v0 = \"0123456789abcdef\"\n"
-		for i := range 60 {
+		for i := range 30 {
 			src += fmt.Sprintf("  v%d = "+twice+"\n", i+1, i, i)
 		}
 		_, diags := load([]source{{mainFile, []byte(src + "}\n")}}, Options{Getenv: nothing})

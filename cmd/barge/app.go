@@ -158,7 +158,7 @@ func (h *house) finish(err error) int {
 	}
 	var diagnostics environments.Diagnostics
 	if errors.As(err, &diagnostics) {
-		_ = diagnostics.Render(h.console.Err, environments.Style{Color: h.console.Terminal})
+		h.diagnose(diagnostics)
 	} else {
 		h.console.Error("%s", err)
 	}

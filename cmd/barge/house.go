@@ -44,6 +44,7 @@ type house struct {
 	root    *root // of the one ledger that a command is about, without barge.hcl; nil: barge.hcl is read
 
 	project    func() (*environments.Project, error)
+	found      environments.Diagnostics // what project found wrong, warnings too
 	identities func() *identity.Identities
 	transport  func() *transport.Transport
 	store      func() (*artifacts.Store, error)
@@ -127,12 +128,11 @@ func (h *house) folder(dir string) (string, error) {
 
 func (h *house) loadProject() (*environments.Project, error) {
 	project, diags := environments.Load(h.dir, environments.Options{Vars: h.vars, Sandbox: h.sandbox})
+	h.found = diags
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	if len(diags) > 0 {
-		_ = diags.Render(h.console.Err, environments.Style{Color: h.console.Terminal})
-	}
+	h.diagnose(diags)
 	return project, nil
 }
 
@@ -376,7 +376,10 @@ func (h *house) committed(ctx context.Context, c *cli.Context) (*artifacts.Commi
 	}
 	project, diags := environments.LoadFiles(files, environments.Options{Vars: h.vars, Sandbox: h.sandbox, ReadFile: commit.ReadFile})
 	if diags.HasErrors() {
-		return nil, nil, fmt.Errorf("reading the configuration of commit %.12s: %w", commit.Hash, diags)
+		return nil, nil, &hintedError{
+			fmt.Errorf("reading the configuration of commit %.12s: %w", commit.Hash, diags),
+			fmt.Sprintf("this is how commit %.12s has it: what is mended since has to be committed", commit.Hash),
+		}
 	}
 	return commit, project, nil
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"syscall"
 
+	"github.com/bargeml/barge/environments"
 	"github.com/bargeml/barge/internal/console"
 	"github.com/bargeml/barge/release"
 )
@@ -63,6 +64,10 @@ func (h *house) printDocument(err error, hint string, stop *release.Stop) {
 	document["format_version"] = 1
 	document["error"], document["hint"] = h.secrets.String(err.Error()), hint
 	document["exit"] = map[string]any{"code": code, "name": name}
+	var diagnostics environments.Diagnostics
+	if errors.As(err, &diagnostics) {
+		document["diagnostics"] = diagnostics
+	}
 	if len(stop.Obstacles) > 0 {
 		document["obstacles"] = stop.Obstacles
 	}
