@@ -108,7 +108,7 @@ func (p *place) provenUpstream(ctx context.Context, up string, c *candidate, own
 		why.Why, why.Text = ErrPending, fmt.Sprintf(format, args...)
 		return since, []Reason{why}, nil
 	}
-	promote, history := "barge promote "+c.Release.String()+" --to "+up, "barge history --env "+up
+	promote, history := promoting(c.Release, up), "barge history --env "+up
 	unbar := "barge unbar " + c.Release.String() + " --env " + up + " --reason TEXT"
 	switch bar, barred := s.Barred(c.Release); {
 	case known.Live == 0:
@@ -202,7 +202,7 @@ func (p *place) notOlder(c *candidate, s ledger.State) ([]Reason, error) {
 	}
 	return []Reason{{
 		Why: ErrConflict, Brief: "older than " + champion.String(), Text: fmt.Sprintf("%s is older than the champion %s", c.Release, champion), Clear: "--allow-older, or barge rollback --env " + p.name,
-		Who: promotersTo(p.name), Run: "barge promote " + c.Release.String() + " --to " + p.name + " --allow-older",
+		Who: promotersTo(p.name), Run: promoting(c.Release, p.name) + " --allow-older",
 	}}, nil
 }
 
@@ -246,7 +246,7 @@ func (a *admission) soaks() []Reason {
 // only once they have been asked.
 func (a *admission) reasons(s ledger.State, asked bool) []Reason {
 	var all []Reason
-	promote := "barge promote " + a.c.Release.String() + " --to " + a.name
+	promote := promoting(a.c.Release, a.name)
 	if bar, barred := s.Barred(a.c.Release); barred {
 		unbar := "barge unbar " + a.c.Release.String() + " --env " + a.name + " --reason TEXT"
 		all = append(all, Reason{

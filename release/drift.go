@@ -101,7 +101,7 @@ func (p *place) undrifted(ctx context.Context, s ledger.State, at []effects.Addr
 func drifting(environment string, s ledger.State, drifted []Drift) Reason {
 	r := Reason{
 		Why: ErrConflict, Brief: "drift", Text: environment + " has drifted: " + drifted[0].String(), Who: promotersTo(environment),
-		Run: "barge promote " + s.Champion.Release.Name + " --to " + environment,
+		Run: promoting(s.Champion.Release, environment),
 	}
 	r.Clear = r.Run + " mends it"
 	if s.Champion.Release.Artifact == "" {

@@ -105,14 +105,11 @@ func (p *place) ask(ctx context.Context, c *candidate, plan *prepared, s ledger.
 }
 
 func (r GateResult) refusal(environment string, release ledger.Release) error {
-	why := map[string]error{
-		gates.Failed.String(): ErrGateFailed, gates.Errored.String(): ErrErrored, gates.Inconclusive.String(): ErrInconclusive,
-	}[r.Outcome]
 	next := "barge inspect " + release.String() + " shows the model and its metrics"
 	if r.Run != "" {
 		next = "see the run's page " + r.Run
 	}
-	return stop(why, next, "gate %s of %s %s: %s; %s is not changed", r.Gate, release, r.Outcome, gates.Figures(strings.Join(r.Reasons, "; ")), environment)
+	return stop(verdict(r.Outcome), next, "gate %s of %s %s: %s; %s is not changed", r.Gate, release, r.Outcome, gates.Figures(strings.Join(r.Reasons, "; ")), environment)
 }
 
 // gate takes evidence that stands, or makes it. errored is tried again as often as the gate says, failed is not.
@@ -177,13 +174,9 @@ func nextAttempt(s ledger.State, e ledger.Evidence, rerun bool) int {
 }
 
 func resultOf(e gates.Evidence, how string) GateResult {
-	metrics := map[string]float64{}
-	for name, n := range e.Metrics {
-		metrics[name], _ = n.Float64()
-	}
 	return GateResult{
 		Gate: e.Gate, Outcome: e.Outcome.String(), How: how, Attempt: e.Attempt, Reasons: e.Reasons, Champion: e.Champion.Artifact,
-		Metrics: metrics, Expects: e.Expects, Run: e.Run.URL, Output: e.Output, Model: e.Models,
+		Metrics: numbers(e.Metrics), Expects: e.Expects, Run: e.Run.URL, Output: e.Output, Model: e.Models,
 	}
 }
 

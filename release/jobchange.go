@@ -59,7 +59,7 @@ func (out *Shown) pointers(s ledger.State, plan *Plan) {
 		if s.Champion.Release.Artifact == "" && before == ledger.Off {
 			before = "" // nothing was there before barge
 		}
-		score, isJob := strings.CutPrefix(id, "job:")
+		score, isJob := strings.CutPrefix(id, ledger.JobPrefix)
 		switch {
 		case before == after && isJob:
 			out.Stays.Jobs++

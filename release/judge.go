@@ -42,7 +42,7 @@ func (p *place) scoreFirst(ctx context.Context, s ledger.State, noWait bool) ([]
 	var results []ScoreResult
 	how := ledger.Waiver
 	for _, score := range scores {
-		if _, waived := s.Waiver("score:"+score.Name, s.Champion.Release.Artifact, p.site.Now()); waived {
+		if _, waived := s.Waiver(scoreGate(score.Name), s.Champion.Release.Artifact, p.site.Now()); waived {
 			continue
 		}
 		how = ledger.Judged
@@ -143,7 +143,7 @@ func scoreToken(s ledger.State, score environments.Score, attempt int) string {
 }
 
 func (p *place) startScoring(ctx context.Context, s ledger.State, score environments.Score, attempt int) (int64, error) {
-	number := s.Job("job:" + score.Name)
+	number := s.Job(ledger.JobPrefix + score.Name)
 	if number == 0 {
 		return 0, fmt.Errorf("starting score %s: the ledger of %s knows no job of it", score.Name, p.name)
 	}

@@ -325,3 +325,29 @@ func (p *place) recordedPlan(ctx context.Context, digest string) (*Plan, error) 
 	p.plans[digest] = &plan
 	return &plan, nil
 }
+
+// addresses says where every pointer stands that is ours or will be: from the plans that are recorded, and from the
+// one at hand (may be nil), which comes first.
+func (p *place) addresses(ctx context.Context, s ledger.State, plan *Plan) ([]effects.Address, error) {
+	var at []effects.Address
+	if plan != nil {
+		at = append(at, plan.Pointers...)
+	}
+	digests := []string{s.Champion.Plan}
+	if s.Champion.Plan == "" {
+		digests = []string{s.Genesis.Plan}
+	}
+	if s.Flight != nil && len(s.Plans) > 0 {
+		digests = append(digests, s.Flight.Plan, s.Plans[len(s.Plans)-1]) // a turn-back sets what the last start had
+	}
+	for _, digest := range slices.Compact(digests) {
+		recorded, err := p.recordedPlan(ctx, digest)
+		if err != nil {
+			return nil, err
+		}
+		if recorded != nil {
+			at = append(at, recorded.Pointers...)
+		}
+	}
+	return at, nil
+}

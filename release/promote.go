@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
-	"github.com/bargeml/barge/internal/effects"
 	"github.com/bargeml/barge/internal/ledger"
 )
 
@@ -87,18 +85,7 @@ func (w *World) promote(ctx context.Context, r Request) (*Promoted, error) {
 		done.Outcome = "nothing-to-do"
 		return done, err
 	}
-	before, err := p.admission(ctx, c, plan, s, r)
-	if err != nil {
-		return nil, err
-	}
-	if err := before.refuse(s, false); err != nil {
-		return nil, err
-	}
-	done.Rules = rulesChange(s, plan.brings)
-	if done.Waived, err = p.waivers(ctx, s, c.Artifact); err != nil {
-		return nil, err
-	}
-	if err := p.ready(ctx, c, plan, s); err != nil {
+	if err := p.admit(ctx, c, plan, s, r, done); err != nil {
 		return nil, err
 	}
 	if done.Gates, err = p.prepare(ctx, c, plan, s, r); err != nil {
@@ -125,6 +112,23 @@ func (w *World) promote(ctx context.Context, r Request) (*Promoted, error) {
 	w.Note("live: %s is the champion of %s", c.Release, p.name)
 	done.Scorings, err = p.judge(ctx, now, r.NoWait)
 	return done, err
+}
+
+// admit refuses what would be refused whatever the gates say, and what could not be switched to or back from. It notes by
+// whose word the rest goes.
+func (p *place) admit(ctx context.Context, c *candidate, plan *prepared, s ledger.State, r Request, done *Promoted) error {
+	asked, err := p.admission(ctx, c, plan, s, r)
+	if err != nil {
+		return err
+	}
+	if err := asked.refuse(s, false); err != nil {
+		return err
+	}
+	done.Rules = rulesChange(s, plan.brings)
+	if done.Waived, err = p.waivers(ctx, s, c.Artifact); err != nil {
+		return err
+	}
+	return p.ready(ctx, c, plan, s)
 }
 
 // genesis makes sure that the ledger has its first entry: what the first plan's pointers hold before barge came.
@@ -282,136 +286,4 @@ func (o *owner) end(ctx context.Context) (ledger.State, error) {
 		return ledger.State{}, err
 	}
 	return o.live(ctx)
-}
-
-// toDo is the plan to carry out, or what became of promoting the champion's own artifact where that was all.
-func (p *place) toDo(ctx context.Context, c *candidate, s ledger.State, r Request) (*prepared, *Promoted, error) {
-	champion := p.renamed(c, s)
-	plan, failing := p.plan(ctx, c, s)
-	if failing == nil {
-		if err := r.fits(plan, s); err != nil {
-			return nil, nil, err
-		}
-	}
-	if champion && (failing == nil || r.Plan == nil) {
-		if done, err := p.again(ctx, s, plan, failing); done != nil || err != nil {
-			return nil, done, err
-		}
-	}
-	return plan, nil, failing
-}
-
-// fits tells whether the plan is the one that was asked for, if one was: it, or the one that the champion was switched by.
-func (r Request) fits(plan *prepared, s ledger.State) error {
-	carriedOut := plan.Release.Artifact == s.Champion.Release.Artifact && r.Plan != nil && r.Plan.Digest == s.Champion.Plan
-	if r.Plan == nil || r.Plan.Digest == plan.digest || carriedOut {
-		return nil
-	}
-	return stop(ErrConflict, "barge plan --to "+plan.Environment+" makes a new one",
-		"promoting by the plan %.19s: %s", r.Plan.Digest, strings.Join(r.Plan.Plan.moved(plan.Plan), "; "))
-}
-
-// again promotes the champion's own artifact: what drifted is mended and what is not proven is judged, by the ledger alone.
-// Otherwise it is done where the plan, which failing says could not be made, would set nothing else. Nil: the plan is to
-// be carried out as any other.
-func (p *place) again(ctx context.Context, s ledger.State, plan *prepared, failing error) (*Promoted, error) {
-	done, err := p.mend(ctx, s)
-	if err != nil || done.Outcome != "nothing-to-do" || !s.IsProven() {
-		return done, err
-	}
-	if failing != nil {
-		return nil, failing
-	}
-	recorded, err := p.recordedPlan(ctx, s.Champion.Plan)
-	if err != nil || plan.sets(s, recorded) {
-		return done, err
-	}
-	p.Note("barge.hcl says other things of %s than when %s was switched: promoting it again", p.name, s.Champion.Release)
-	return nil, nil //nolint:nilnil // said above
-}
-
-// mend promotes the champion itself: nothing drifted, nothing done; else its recorded values are set again.
-func (p *place) mend(ctx context.Context, s ledger.State) (*Promoted, error) {
-	done := &Promoted{Environment: p.name, Release: s.Champion.Release, Plan: s.Champion.Plan, Outcome: "nothing-to-do", Live: s.Champion.Live}
-	at, err := p.addresses(ctx, s, nil)
-	if err != nil {
-		return nil, err
-	}
-	drifted, err := p.drift(ctx, s, at)
-	if err != nil {
-		return nil, err
-	}
-	if len(drifted) > 0 {
-		p.Note("mending %s: %d pointers are not what the ledger says", p.name, len(drifted))
-		o, err := p.begin(ctx, at, func(s ledger.State) (ledger.Begun, error) {
-			if s.Flight != nil || s.Champion.Live != done.Live {
-				return ledger.Begun{}, stop(ErrConflict, "barge status", "%s has moved meanwhile", p.name)
-			}
-			if s.Hold != nil {
-				return ledger.Begun{}, stop(ErrPending, "barge unhold --env "+p.name, "%s is on hold: %s", p.name, s.Hold.Said.Reason)
-			}
-			c := s.Champion
-			return ledger.Begun{Why: ledger.Mend, Plan: c.Plan, Release: c.Release, To: c.Values, Seen: s.Decision}, nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		if s, err = o.finish(ctx); err != nil {
-			return nil, err
-		}
-		done.Outcome, done.Live = "mended", s.Champion.Live
-	}
-	p.tellStore(ctx, s)
-	if s.IsProven() {
-		return done, nil
-	}
-	done.Scorings, err = p.judge(ctx, s, false)
-	return done, err
-}
-
-// tellStore moves the store's tag of what is live, a projection: that it could not be written is told, and no more.
-func (p *place) tellStore(ctx context.Context, s ledger.State) {
-	err := p.NoStore
-	if p.Store != nil {
-		err = p.Store.SetLive(context.WithoutCancel(ctx), p.key(), s.Champion.Release.Artifact)
-	}
-	if err != nil {
-		p.Note("warning: the store does not say yet what is live in %s: %s", p.name, err)
-	}
-}
-
-// correctStore moves that tag where it says otherwise than the ledger's head: whoever switched may have died before.
-func (p *place) correctStore(ctx context.Context, s ledger.State) {
-	if p.Store == nil || s.Flight != nil {
-		return
-	}
-	if live, _, err := p.Store.Live(ctx, p.key()); err != nil || live != s.Champion.Release.Artifact {
-		p.tellStore(ctx, s)
-	}
-}
-
-// addresses says where every pointer stands that is ours or will be: from the plans that are recorded, and from the
-// one at hand (may be nil), which comes first.
-func (p *place) addresses(ctx context.Context, s ledger.State, plan *Plan) ([]effects.Address, error) {
-	var at []effects.Address
-	if plan != nil {
-		at = append(at, plan.Pointers...)
-	}
-	digests := []string{s.Champion.Plan}
-	if s.Champion.Plan == "" {
-		digests = []string{s.Genesis.Plan}
-	}
-	if s.Flight != nil && len(s.Plans) > 0 {
-		digests = append(digests, s.Flight.Plan, s.Plans[len(s.Plans)-1]) // a turn-back sets what the last start had
-	}
-	for _, digest := range slices.Compact(digests) {
-		recorded, err := p.recordedPlan(ctx, digest)
-		if err != nil {
-			return nil, err
-		}
-		if recorded != nil {
-			at = append(at, recorded.Pointers...)
-		}
-	}
-	return at, nil
 }

@@ -311,7 +311,7 @@ func (p *place) cancelRuns(ctx context.Context, removed string, now ledger.State
 	var pages []string
 	for id := range plan.Values {
 		number := now.Job(id)
-		if number == 0 || !strings.HasPrefix(id, "job:") {
+		if number == 0 || !strings.HasPrefix(id, ledger.JobPrefix) {
 			continue
 		}
 		runs, err := p.site.Cancel(ctx, number, plan.Folder, plan.Release.Name)

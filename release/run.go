@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,20 +18,23 @@ import (
 func (p *place) order(
 	project *environments.Project, f *effects.Folder, told gates.Task, notebook, compute string, parameters map[string]string, run string,
 ) (effects.Task, error) {
+	told.Run = run
+	return task(project, f, notebook, compute, parameters, told.Told())
+}
+
+// task is a notebook of a folder with all that it is told: its own parameters, and over them what barge tells it.
+func task(project *environments.Project, f *effects.Folder, notebook, compute string, parameters, told map[string]string) (effects.Task, error) {
 	at, err := f.Notebook(notebook)
 	if err != nil {
 		return effects.Task{}, err
 	}
-	told.Run = run
-	widgets := maps.Clone(parameters)
-	if widgets == nil {
-		widgets = map[string]string{}
-	}
-	maps.Copy(widgets, told.Told())
 	c, err := computeOf(project, compute)
 	if err != nil {
 		return effects.Task{}, err
 	}
+	widgets := map[string]string{}
+	maps.Copy(widgets, parameters)
+	maps.Copy(widgets, told)
 	return effects.Task{Notebook: at, Parameters: widgets, Compute: effects.Compute(c), Libraries: effects.Libraries(c)}, nil
 }
 
@@ -51,6 +55,15 @@ func answered(o effects.Outcome) gates.Run {
 	return gates.Run{
 		ID: o.ID, URL: o.URL, Result: o.Result, Message: o.Message, Error: o.Error, Answer: o.Answer, Truncated: o.Truncated,
 	}
+}
+
+// numbers are metrics as they are shown.
+func numbers(metrics map[string]json.Number) map[string]float64 {
+	all := map[string]float64{}
+	for name, n := range metrics {
+		all[name], _ = n.Float64() // who judges them reads the text
+	}
+	return all
 }
 
 // told are the versions that a notebook is told, by label.

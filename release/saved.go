@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/bargeml/barge/internal/effects"
+	"github.com/bargeml/barge/internal/ledger"
 )
 
 // Saved is a plan as a file: what `barge plan --out` writes and `barge promote --plan` holds to.
@@ -35,6 +36,16 @@ func ReadPlan(b []byte) (*Saved, error) {
 		return nil, fmt.Errorf("reading the plan: it was changed by hand: its digest is %s and it says %s", digest, s.Digest)
 	}
 	return &s, nil
+}
+
+// fits tells whether the plan is the one that was asked for, if one was: it, or the one that the champion was switched by.
+func (r Request) fits(plan *prepared, s ledger.State) error {
+	carriedOut := plan.Release.Artifact == s.Champion.Release.Artifact && r.Plan != nil && r.Plan.Digest == s.Champion.Plan
+	if r.Plan == nil || r.Plan.Digest == plan.digest || carriedOut {
+		return nil
+	}
+	return stop(ErrConflict, "barge plan --to "+plan.Environment+" makes a new one",
+		"promoting by the plan %.19s: %s", r.Plan.Digest, strings.Join(r.Plan.Plan.moved(plan.Plan), "; "))
 }
 
 // moved says everything that differs between the plan that was asked for and the one that could be carried out now.
@@ -76,7 +87,7 @@ func (p *Plan) moved(now *Plan) []string {
 func movedPointer(id string, p, now *Plan) []string {
 	before, had := p.Values[id]
 	after, has := now.Values[id]
-	score, isJob := strings.CutPrefix(id, "job:")
+	score, isJob := strings.CutPrefix(id, ledger.JobPrefix)
 	switch {
 	case had && has && before == after:
 		return nil

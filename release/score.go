@@ -37,7 +37,7 @@ func (w *World) Score(ctx context.Context, environment, only string) (*Scored, e
 	}
 	done := &Scored{Environment: environment, Release: s.Champion.Release}
 	for _, score := range scores {
-		number := s.Job("job:" + score.Name)
+		number := s.Job(ledger.JobPrefix + score.Name)
 		if number == 0 {
 			return done, fmt.Errorf("starting score %s: the ledger of %s knows no job of it", score.Name, environment)
 		}
@@ -51,8 +51,7 @@ func (w *World) Score(ctx context.Context, environment, only string) (*Scored, e
 		}
 		done.Scorings = append(done.Scorings, result)
 		if result.Outcome != gates.Passed {
-			why := map[gates.Outcome]error{gates.Failed: ErrGateFailed, gates.Errored: ErrErrored, gates.Inconclusive: ErrInconclusive}[result.Outcome]
-			return done, stop(why, "see the run's page "+result.Run, "score %s of %s in %s %s: %s", score.Name, s.Champion.Release, environment, result.Outcome, strings.Join(result.Reasons, "; "))
+			return done, stop(verdict(result.Outcome.String()), "see the run's page "+result.Run, "score %s of %s in %s %s: %s", score.Name, s.Champion.Release, environment, result.Outcome, strings.Join(result.Reasons, "; "))
 		}
 	}
 	return done, nil

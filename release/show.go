@@ -2,9 +2,6 @@ package release
 
 import (
 	"context"
-	"maps"
-	"reflect"
-	"slices"
 	"time"
 
 	"github.com/bargeml/barge/artifacts"
@@ -79,7 +76,7 @@ func (w *World) Plan(ctx context.Context, r Request) (*Shown, error) {
 		return nil, err
 	}
 	out.Rules = rulesChange(s, plan.brings)
-	out.Next = "barge promote " + c.Release.String() + " --to " + p.name
+	out.Next = promoting(c.Release, p.name)
 	if again && (len(out.Drift) > 0 || plan.sets(s, recorded)) {
 		out.Nothing = len(out.Drift) == 0
 		return out, nil
@@ -163,34 +160,4 @@ func (p *place) next(ctx context.Context, c *candidate, plan *prepared, s ledger
 		out.Next = "barge why-not " + c.Release.String() + " --to " + p.name
 	}
 	return nil
-}
-
-// renamed gives the champion's own artifact the champion's name, whatever name it was asked for by: one artifact may have
-// many, and another name changes nothing. It tells whether it is the champion's.
-func (p *place) renamed(c *candidate, s ledger.State) bool {
-	champion := s.Champion.Release
-	if s.Flight != nil || c.Artifact != champion.Artifact {
-		return false
-	}
-	if c.Name != champion.Name && !byID(c.Artifact, c.Name) {
-		p.Note("%s is the artifact of the champion %s under another name", c.Release, champion)
-	}
-	c.Release = champion
-	return true
-}
-
-// sets tells whether a plan of the champion's own artifact would set what is set already, as the plan that was carried
-// out recorded it: what barge.hcl says of where, and the rights of operators, may have changed since. Rules are not
-// counted: they change nothing that is live.
-func (p *prepared) sets(s ledger.State, recorded *Plan) bool {
-	if recorded == nil {
-		return false
-	}
-	to, _ := s.To(p.Values)
-	for id := range p.Values {
-		if !reflect.DeepEqual(addresses(p.Plan)[id], addresses(recorded)[id]) {
-			return false
-		}
-	}
-	return maps.Equal(to, s.Champion.Values) && p.Folder == recorded.Folder && slices.Equal(p.Grants, recorded.Grants)
 }

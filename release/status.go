@@ -214,12 +214,10 @@ func (p *place) watched(ctx context.Context, s ledger.State) ([]Drift, error) {
 	return append([]Drift{}, drifted...), err
 }
 
-const jobPrefix = "job:"
-
 // scorings are the last runs of the champion's jobs.
 func (p *place) scorings(ctx context.Context, s ledger.State) ([]effects.Scoring, error) {
 	return gather(ctx, s.Champion.Values, func(ctx context.Context, id string) ([]effects.Scoring, error) {
-		score, ok := strings.CutPrefix(id, jobPrefix)
+		score, ok := strings.CutPrefix(id, ledger.JobPrefix)
 		if job := s.Job(id); ok && job != 0 && s.Champion.Values[id] != ledger.Off {
 			last, err := p.site.LastScoring(ctx, score, job)
 			if last == nil {
@@ -245,7 +243,7 @@ func (p *place) spareJobs(ctx context.Context, s ledger.State) ([]effects.SpareJ
 		ids[id] = true
 	}
 	return gather(ctx, ids, func(ctx context.Context, id string) ([]effects.SpareJob, error) {
-		if score, ok := strings.CutPrefix(id, jobPrefix); ok {
+		if score, ok := strings.CutPrefix(id, ledger.JobPrefix); ok {
 			return p.site.SpareJobs(ctx, score, s.Job(id))
 		}
 		return nil, nil

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/bargeml/barge/gates"
 )
 
 // Why a command stops short of what was asked. Each has an exit code of its own; see Stop.
@@ -18,6 +20,17 @@ var (
 	ErrInconclusive = errors.New("inconclusive")
 	ErrInterrupted  = errors.New("interrupted")
 )
+
+// verdict is why a command stops whose notebook did not pass.
+func verdict(outcome string) error {
+	switch outcome {
+	case gates.Failed.String():
+		return ErrGateFailed
+	case gates.Inconclusive.String():
+		return ErrInconclusive
+	}
+	return ErrErrored
+}
 
 // Stop is an error that says why a command stopped and what to do next.
 type Stop struct {

@@ -3,7 +3,6 @@ package release
 import (
 	"context"
 	"fmt"
-	"maps"
 	"strings"
 
 	"github.com/bargeml/barge/artifacts"
@@ -124,26 +123,14 @@ func (p *place) train(
 	done.Run = run.URL
 	v := gates.Judge(gates.Question{Told: map[string]string{model.Label: ""}}, run)
 	if v.Outcome != gates.Passed {
-		why := map[gates.Outcome]error{gates.Failed: ErrGateFailed, gates.Errored: ErrErrored, gates.Inconclusive: ErrInconclusive}[v.Outcome]
-		return "", stop(why, "see the run's page "+run.URL, "training %s %s: %s", model.Label, v.Outcome, strings.Join(v.Reasons, "; "))
+		return "", stop(verdict(v.Outcome.String()), "see the run's page "+run.URL, "training %s %s: %s", model.Label, v.Outcome, strings.Join(v.Reasons, "; "))
 	}
-	done.Metrics = map[string]float64{}
-	for name, n := range v.Answer.Metrics {
-		done.Metrics[name], _ = n.Float64()
-	}
+	done.Metrics = numbers(v.Answer.Metrics)
 	return v.Answer.Models[model.Label], nil
 }
 
 func (p *place) trainingTask(folder *effects.Folder, e *environments.Environment, model *environments.Model, r *effects.Registry) (effects.Task, error) {
-	at, err := folder.Notebook(model.Train.Notebook)
-	if err != nil {
-		return effects.Task{}, err
-	}
 	config, err := configFile(folder, p.Project, e)
-	if err != nil {
-		return effects.Task{}, err
-	}
-	compute, err := computeOf(p.Project, model.Train.Compute)
 	if err != nil {
 		return effects.Task{}, err
 	}
@@ -151,10 +138,5 @@ func (p *place) trainingTask(folder *effects.Folder, e *environments.Environment
 		Environment: p.name, Run: runOfItsOwn("train " + model.Label), Config: config,
 		Models: map[string]gates.Registered{model.Label: {Name: model.RegisteredName(), Registry: r.URI()}},
 	}
-	widgets := maps.Clone(model.Train.Parameters)
-	if widgets == nil {
-		widgets = map[string]string{}
-	}
-	maps.Copy(widgets, training.Told())
-	return effects.Task{Notebook: at, Parameters: widgets, Compute: effects.Compute(compute), Libraries: effects.Libraries(compute)}, nil
+	return task(p.Project, folder, model.Train.Notebook, model.Train.Compute, model.Train.Parameters, training.Told())
 }

@@ -36,7 +36,15 @@ type WhyNot struct {
 
 // WhyNot asks everything that a promotion would ask, runs no gate, and changes nothing.
 func (w *World) WhyNot(ctx context.Context, r Request) (*WhyNot, error) {
-	p, c, plan, s, err := w.planned(ctx, r)
+	p, c, err := w.asked(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.state(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := p.plan(ctx, c, s)
 	if err != nil {
 		return nil, err
 	}
@@ -131,24 +139,4 @@ func earliest(all []Obstacle) (byItself, notBefore time.Time) {
 		return time.Time{}, notBefore
 	}
 	return notBefore, notBefore
-}
-
-// planned makes the plan that a promotion would make, and nothing else.
-func (w *World) planned(ctx context.Context, r Request) (*place, *candidate, *prepared, ledger.State, error) {
-	fail := func(err error) (*place, *candidate, *prepared, ledger.State, error) {
-		return nil, nil, nil, ledger.State{}, err
-	}
-	p, c, err := w.asked(ctx, r)
-	if err != nil {
-		return fail(err)
-	}
-	s, err := p.state(ctx)
-	if err != nil {
-		return fail(err)
-	}
-	plan, err := p.plan(ctx, c, s)
-	if err != nil {
-		return fail(err)
-	}
-	return p, c, plan, s, nil
 }

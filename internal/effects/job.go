@@ -24,7 +24,7 @@ type JobAddress struct {
 
 // JobPointer is the address of a score's job.
 func (s *Site) JobPointer(score string) Address {
-	return Address{ID: "job:" + score, Job: &JobAddress{Score: score, Tag: s.Project + "." + s.Environment + "." + score}}
+	return Address{ID: ledger.JobPrefix + score, Job: &JobAddress{Score: score, Tag: s.Project + "." + s.Environment + "." + score}}
 }
 
 // jobName is what the job of a score is called once it is set.

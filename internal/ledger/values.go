@@ -24,6 +24,9 @@ const (
 // since emptying it removes exactly that.
 const SlotPrefix = "slot:"
 
+// JobPrefix begins the id of every pointer that is the job of a score.
+const JobPrefix = "job:"
+
 // Values are pointers' values by pointer id, which is also the name by which a person knows them: "job:nightly",
 // "slot:SparkModel".
 type Values map[string]Value
