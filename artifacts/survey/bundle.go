@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,11 @@ type Bundle struct {
 	Name    string   `json:"name,omitempty"`
 	Targets []Target `json:"targets"`
 	Jobs    []Job    `json:"jobs"`
+
+	defaults map[string]string // of the bundle's variables
 }
+
+var bundleVariable = regexp.MustCompile(`\$\{var\.([^}]+)\}`)
 
 // Target is a place that the bundle deploys to.
 type Target struct {
@@ -68,7 +73,7 @@ func (s *Survey) document(at string) (*node, error) {
 	}
 	n, err := parseYAML(string(body))
 	if err != nil {
-		return nil, fmt.Errorf("%s, %w", at, err)
+		return nil, fmt.Errorf("%s: %w", at, err)
 	}
 	return n, nil
 }
@@ -78,12 +83,16 @@ func (s *Survey) bundle(file string) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bundle{File: file, Name: written(root.at("bundle", "name")), Targets: []Target{}, Jobs: []Job{}}
+	b := &Bundle{File: file, Targets: []Target{}, Jobs: []Job{}, defaults: map[string]string{}}
+	b.Name = b.written(root.at("bundle", "name"))
+	for _, name := range root.at("variables").keys {
+		b.defaults[name] = root.at("variables", name, "default").text
+	}
 	for _, name := range root.at("targets").keys {
 		t := root.at("targets", name)
 		b.Targets = append(b.Targets, Target{
-			Name: name, Mode: written(t.at("mode")),
-			Host: strings.TrimRight(cmp.Or(written(t.at("workspace", "host")), written(root.at("workspace", "host"))), "/"),
+			Name: name, Mode: b.writtenIn(t.at("mode"), t),
+			Host: strings.TrimRight(cmp.Or(b.writtenIn(t.at("workspace", "host"), t), b.writtenIn(root.at("workspace", "host"), t)), "/"),
 		})
 	}
 	slices.SortStableFunc(b.Targets, func(x, y Target) int { return cmp.Compare(x.order(), y.order()) })
@@ -116,12 +125,20 @@ func (t Target) order() int {
 	return 1
 }
 
-// written is a scalar that says what it is: one that is made of the bundle's variables says nothing here.
-func written(n *node) string {
-	if strings.Contains(n.text, "${") {
+// written is a scalar with the bundle's variables as their defaults have them; one that is made of anything else says
+// nothing here.
+func (b *Bundle) written(n *node) string { return b.writtenIn(n, &node{}) }
+
+// writtenIn is written, for a target with variables of its own.
+func (b *Bundle) writtenIn(n, target *node) string {
+	text := bundleVariable.ReplaceAllStringFunc(n.text, func(ref string) string {
+		name := bundleVariable.FindStringSubmatch(ref)[1]
+		return cmp.Or(target.at("variables", name).text, target.at("variables", name, "default").text, b.defaults[name], ref)
+	})
+	if strings.Contains(text, "${") {
 		return ""
 	}
-	return n.text
+	return text
 }
 
 func (b *Bundle) jobs(file string, root *node) {
@@ -129,7 +146,7 @@ func (b *Bundle) jobs(file string, root *node) {
 	for _, name := range jobs.keys {
 		j := jobs.at(name)
 		for _, task := range j.at("tasks").items {
-			notebook := written(task.at("notebook_task", "notebook_path"))
+			notebook := b.written(task.at("notebook_task", "notebook_path"))
 			if notebook == "" || path.IsAbs(notebook) {
 				continue
 			}
@@ -138,23 +155,23 @@ func (b *Bundle) jobs(file string, root *node) {
 				at = strings.TrimSuffix(at, e)
 			}
 			b.Jobs = append(b.Jobs, Job{
-				Name: name, Notebook: at, File: file, Cluster: clusterOf(j, task), Parameters: parametersOf(j, task),
-				Cron: written(j.at("schedule", "quartz_cron_expression")), Timezone: cmp.Or(written(j.at("schedule", "timezone_id")), "UTC"),
+				Name: name, Notebook: at, File: file, Cluster: b.clusterOf(j, task), Parameters: b.parametersOf(j, task),
+				Cron: b.written(j.at("schedule", "quartz_cron_expression")), Timezone: cmp.Or(b.written(j.at("schedule", "timezone_id")), "UTC"),
 			})
 		}
 	}
 }
 
-func parametersOf(job, task *node) map[string]string {
+func (b *Bundle) parametersOf(job, task *node) map[string]string {
 	out := map[string]string{}
 	for _, p := range job.at("parameters").items {
-		if v := written(p.at("default")); v != "" {
+		if v := b.written(p.at("default")); v != "" {
 			out[p.at("name").text] = v
 		}
 	}
 	base := task.at("notebook_task", "base_parameters")
 	for _, name := range base.keys {
-		if v := written(base.at(name)); v != "" {
+		if v := b.written(base.at(name)); v != "" {
 			out[name] = v
 		}
 	}
@@ -162,8 +179,8 @@ func parametersOf(job, task *node) map[string]string {
 }
 
 // clusterOf is the task's own new cluster, the job's one that it names, or an existing one; nil where none is told.
-func clusterOf(job, task *node) *Cluster {
-	if id := written(task.at("existing_cluster_id")); id != "" {
+func (b *Bundle) clusterOf(job, task *node) *Cluster {
+	if id := b.written(task.at("existing_cluster_id")); id != "" {
 		return &Cluster{Existing: id}
 	}
 	c := task.at("new_cluster")
@@ -173,7 +190,7 @@ func clusterOf(job, task *node) *Cluster {
 		}
 	}
 	out := &Cluster{
-		Spark: written(c.at("spark_version")), Node: written(c.at("node_type_id")), Workers: number(c.at("num_workers")),
+		Spark: b.written(c.at("spark_version")), Node: b.written(c.at("node_type_id")), Workers: number(c.at("num_workers")),
 		Min: number(c.at("autoscale", "min_workers")), Max: number(c.at("autoscale", "max_workers")),
 	}
 	if out.Spark == "" || out.Node == "" {

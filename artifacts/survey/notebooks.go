@@ -27,6 +27,9 @@ type Notebook struct {
 	Told     []string          `json:"told,omitempty"`
 	Spark    bool              `json:"spark"`
 
+	Requirements []string `json:"requirements,omitempty"` // files that it installs from, as written
+	Above        []string `json:"above,omitempty"`        // files and folders above its own that it names, as written
+
 	text string
 }
 
@@ -68,7 +71,7 @@ func notebookOf(c artifacts.Content) (Notebook, error) {
 	if err != nil {
 		return n, err
 	}
-	var code strings.Builder
+	var code, pip strings.Builder
 	for _, cell := range cells {
 		switch cell.Magic {
 		case "run":
@@ -76,6 +79,8 @@ func notebookOf(c artifacts.Content) (Notebook, error) {
 			if fields := strings.Fields(first); len(fields) > 1 {
 				n.Runs = append(n.Runs, strings.Trim(fields[1], `"'`))
 			}
+		case "pip":
+			pip.WriteString(cell.Source + "\n")
 		case "", "python", "scala", "r", "sql":
 			code.WriteString(uncommentedCode(cell.Source) + "\n")
 		}
@@ -88,6 +93,7 @@ func notebookOf(c artifacts.Content) (Notebook, error) {
 	n.readWidgets()
 	n.readMetrics()
 	n.readModels()
+	n.readBeyond(pip.String() + n.text)
 	return n, nil
 }
 

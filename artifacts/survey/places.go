@@ -27,7 +27,12 @@ func (s *Survey) proposeFiles(p *Proposal) {
 		}
 		own = s.common(own, at)
 	}
-	own = s.common(own, s.modules())
+	why := fmt.Sprintf("all %d of them stand below it", len(s.Notebooks))
+	alone := own
+	own = s.common(s.common(own, s.modules()), s.beyond())
+	if own != alone {
+		why += ", and what they bring in"
+	}
 	all := own
 	for _, at := range shared {
 		all = s.common(all, at)
@@ -39,11 +44,13 @@ func (s *Survey) proposeFiles(p *Proposal) {
 		}
 		p.guess("notebooks", p.from, "the folder's own, and what they bring in by %run from "+strings.Join(shared, ", "))
 	} else {
-		p.guess("notebooks", p.from, fmt.Sprintf("all %d of them stand below it", len(s.Notebooks)))
+		p.guess("notebooks", p.from, why)
 		s.excludes(p)
 	}
+	s.includeRequirements(p)
 	s.externals(p)
 	s.proposeConfig(p)
+	s.astray(p)
 }
 
 // common is the folder that holds both; "" stands for none yet.
@@ -84,7 +91,7 @@ func (s *Survey) modules() string {
 	for _, n := range s.Notebooks {
 		for _, m := range importOf.FindAllStringSubmatch(n.text, -1) {
 			for dir := path.Dir(n.Path); ; dir = path.Dir(dir) {
-				if s.hasModule(path.Join(dir, m[1])) {
+				if s.hasModule(path.Join(dir, m[1])) || s.hasModule(path.Join(dir, "src", m[1])) {
 					found = s.common(found, path.Join(s.Below, dir))
 					break
 				}

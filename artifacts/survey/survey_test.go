@@ -116,6 +116,10 @@ func TestFolders(t *testing.T) {
 		"one folder":       {map[string]string{"nb/train.py": train, "setup.py": ""}, "nb", "", "train"},
 		"the root":         {map[string]string{"train.py": train, "tests/test_x.py": "", "setup.py": ""}, ".", "tests/**,setup.py", "train"},
 		"a module beside":  {map[string]string{"nb/train.py": train + "from churn import x", "churn/x.py": "", "tests/t.py": ""}, ".", "tests/**", "nb/train"},
+		"a package in src": {map[string]string{"nb/train.py": train + "import sys\nsys.path.append(root)\nfrom churn.x import y", "src/churn/x.py": ""}, ".", "", "nb/train"},
+		"a file above":     {map[string]string{"nb/train.py": train + "open('../conf/a.yml')", "conf/a.yml": ""}, ".", "", "nb/train"},
+		"data above":       {map[string]string{"nb/train.py": train + "open('../data/a.csv')", "data/a.csv": ""}, "nb", "", "train"},
+		"nothing above":    {map[string]string{"nb/train.py": train + "open('../conf/b.yml')", "conf/a.yml": ""}, "nb", "", "train"},
 		"tests that train": {map[string]string{"test/train.py": train, "nb/other.py": first}, ".", "", "test/train"},
 	} {
 		t.Run(name, func(t *testing.T) {
