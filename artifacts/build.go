@@ -121,7 +121,7 @@ func (c *Commit) releaseNames(o BuildOptions) ([]string, error) {
 
 // describe makes the manifest, and the layers of models in git.
 func describe(ctx context.Context, c *Commit, s *Sources, ahead *readAhead, o BuildOptions) (Manifest, []part, error) {
-	if err := s.named(o.Project); err != nil {
+	if err := errors.Join(s.named(o.Project), c.noSecrets()); err != nil {
 		return Manifest{}, nil, err
 	}
 	recorded, diags := o.Project.Recorded()

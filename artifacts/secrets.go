@@ -3,7 +3,9 @@ package artifacts
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -13,21 +15,32 @@ const allowSecret = "barge:allow-secret" //nolint:gosec // a mark, and no secret
 // secretRule knows one kind of secret by its form.
 type secretRule struct {
 	what  string
-	hints []string // one of them is in every text that has such a secret: they are looked for first, for speed
+	hints []string // one of them is in every line that has such a secret: they are looked for first, for speed
 	form  *regexp.Regexp
 }
 
 // secretRules are the secrets of this trade, each with a form that nothing else has. What has no form of its own (a
-// password) is not found.
+// password in a variable) is not found. Where a form has a group, that is the secret in it.
 var secretRules = []secretRule{
 	{"a Databricks token", []string{"dapi"}, regexp.MustCompile(`\bdapi[0-9a-f]{32}(?:-[0-9]+)?\b`)},
 	{"a Databricks OAuth secret", []string{"dose"}, regexp.MustCompile(`\bdose[0-9a-f]{32}\b`)},
-	{"the key of an Azure storage account", []string{"=="}, regexp.MustCompile(`(?:^|[^A-Za-z0-9+/])[A-Za-z0-9+/]{86}==`)},
+	{"the key of an Azure storage account", []string{"=="}, regexp.MustCompile(`(?:\bsha512[-:= ]+|^|[^A-Za-z0-9+/])[A-Za-z0-9+/]{86}==`)},
+	{"the key of a Service Bus or an Event Hub", []string{"SharedAccessKey="}, regexp.MustCompile(`\bSharedAccessKey=([A-Za-z0-9+/]{43}=)`)},
 	{"the signature of a shared access signature", []string{"sig="}, regexp.MustCompile(`\bsig=[A-Za-z0-9%+/]{43,}(?:=|%3[Dd])`)},
 	{"a private key", []string{"PRIVATE KEY"}, regexp.MustCompile(`-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----`)},
 	{"a client secret of Microsoft Entra", []string{"Q~"}, regexp.MustCompile(`(?:^|[^A-Za-z0-9_~.-])[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}(?:[^A-Za-z0-9_~.-]|$)`)},
 	{"a GitHub token", []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"}, regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{82})\b`)},
+	{"a GitLab token", []string{"glpat-"}, regexp.MustCompile(`\bglpat-[A-Za-z0-9_-]{20,}`)},
 	{"a token of Azure DevOps", []string{"AZDO"}, regexp.MustCompile(`\b[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}\b`)},
+	{"an AWS access key", []string{"AKIA", "ASIA"}, regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z2-7]{16}\b`)},
+	{"a key of OpenAI or Anthropic", []string{"sk-"}, regexp.MustCompile(`\bsk-(?:[A-Za-z0-9_-]{20,}T3BlbkFJ[A-Za-z0-9_-]{20,}|ant-[a-z]+[0-9]{2}-[A-Za-z0-9_-]{80,})`)},
+	{"a token of Hugging Face", []string{"hf_"}, regexp.MustCompile(`\bhf_[A-Za-z]{34}\b`)},
+	{"a key of Google", []string{"AIza"}, regexp.MustCompile(`\bAIza[A-Za-z0-9_-]{35}\b`)},
+	{"a token of Slack", []string{"xox", "hooks.slack.com"}, regexp.MustCompile(`\bxox[abeprs]-[0-9A-Za-z-]{20,}|hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{20,}`)},
+	{"a token of PyPI", []string{"pypi-AgE"}, regexp.MustCompile(`\bpypi-AgE[A-Za-z0-9_-]{60,}`)},
+	{"a signed token (JWT)", []string{"eyJ"}, regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}`)},
+	{"the password of a database", []string{"assword=", "wd=", "PASSWORD=", "PWD="}, regexp.MustCompile(`(?i)[;?&]\s*(?:password|pwd)=([^;&"'\s{}$<>]{6,})`)},
+	{"a password in an address", []string{"://"}, regexp.MustCompile(`\b[a-z][a-z0-9+.-]*://[^\s:/@"'{}$<>]+:([^\s:/@"'{}$<>]{6,})@[A-Za-z0-9]`)},
 }
 
 // secretError says that a file holds a secret, and never which.
@@ -37,7 +50,7 @@ type secretError struct {
 }
 
 func (e *secretError) Error() string {
-	return fmt.Sprintf("it holds %s: revoke it, since git keeps it for ever, and read it with dbutils.secrets.get; where it is none, write # %s at the end of the line",
+	return fmt.Sprintf("it holds %s: revoke it, since git keeps it for ever, and read it with dbutils.secrets.get; where it is none, write # %s in its line",
 		e.what, allowSecret)
 }
 
@@ -45,11 +58,8 @@ func (e *secretError) Error() string {
 func findSecret(c Content) *secretError {
 	var rules []secretRule
 	for _, r := range secretRules {
-		for _, hint := range r.hints {
-			if bytes.Contains(c.Body, []byte(hint)) {
-				rules = append(rules, r)
-				break
-			}
+		if slices.ContainsFunc(r.hints, func(hint string) bool { return bytes.Contains(c.Body, []byte(hint)) }) {
+			rules = append(rules, r)
 		}
 	}
 	if len(rules) == 0 {
@@ -69,6 +79,27 @@ func findSecret(c Content) *secretError {
 	return nil
 }
 
+// noSecrets looks for secrets in the project's own files, whose words an artifact records.
+func (c *Commit) noSecrets() error {
+	var problems []error
+	for _, pattern := range []string{"barge.hcl", "*.barge.hcl"} {
+		names, err := c.Files(pattern)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			body, err := c.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			if secret := findSecret(Content{File: File{Path: name}, Body: body}); secret != nil {
+				problems = append(problems, fmt.Errorf("%s%s: %w", path.Join(c.Folder, name), secret.at, secret))
+			}
+		}
+	}
+	return listProblems(problems)
+}
+
 // secretIn gives what is found first in a text, and in which line, from 1.
 func secretIn(text string, rules []secretRule) (what string, line int) {
 	for l := range strings.Lines(text) {
@@ -76,23 +107,36 @@ func secretIn(text string, rules []secretRule) (what string, line int) {
 		if strings.Contains(l, allowSecret) {
 			continue
 		}
+		l = strings.TrimRight(l, "\r\n")
 		for _, r := range rules {
-			if found := r.form.FindString(strings.TrimRight(l, "\r\n")); found != "" && !placeholder(found) {
-				return r.what, line
+			if !slices.ContainsFunc(r.hints, func(hint string) bool { return strings.Contains(l, hint) }) {
+				continue
+			}
+			for _, found := range r.form.FindAllStringSubmatch(l, -1) {
+				if !placeholder(found) {
+					return r.what, line
+				}
 			}
 		}
 	}
 	return "", 0
 }
 
-// placeholder tells what stands for a secret in an example, "dapi0000…", from one: it has few letters over and over.
-func placeholder(found string) bool {
-	if strings.HasPrefix(found, "-----BEGIN") {
+// placeholder tells what stands for a secret in an example, "dapi0000…", from one: it has few letters over and over, or
+// is a password without a digit.
+func placeholder(found []string) bool {
+	secret := found[len(found)-1]
+	switch {
+	case strings.HasPrefix(secret, "-----BEGIN"):
 		return false
+	case strings.HasPrefix(secret, "sha512"), strings.HasSuffix(secret, "EXAMPLE"):
+		return true // a sum of as many bytes as a key has; what Amazon's own pages show
+	case len(found) > 1 && len(secret) < 20: // chosen by a person
+		return !strings.ContainsAny(secret, "0123456789") || strings.Trim(secret, "0123456789*") == ""
 	}
-	counts := map[rune]int{}
-	for _, c := range found {
-		counts[c]++
+	counts := map[rune]bool{}
+	for _, c := range secret {
+		counts[c] = true
 	}
 	return len(counts) < 10
 }
