@@ -56,7 +56,7 @@ func (i Interpreter) newRequest(t Twin, a jobs.Attempt, layer string) (*request,
 	r := &request{
 		Path: a.NotebookPath, Parameters: a.Parameters, Host: t.URL, Token: t.Token, User: a.User,
 		RunID: strconv.FormatInt(a.RunID, 10), Workspace: strconv.FormatInt(t.WorkspaceID, 10),
-		Boot:  i.boot(layer), Pip: asMap(i.pipEnviron()),
+		Boot: i.boot(layer), Pip: asMap(i.pipEnviron()),
 		Environ: asMap(append(i.environment(),
 			"HOME="+at("home"), "TMPDIR="+at("tmp"), "IPYTHONDIR="+at("home"),
 			"DATABRICKS_HOST="+t.URL, "DATABRICKS_TOKEN="+t.Token,
