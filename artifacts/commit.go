@@ -77,6 +77,9 @@ func OpenCommit(ctx context.Context, dir string, o CommitOptions) (*Commit, erro
 	if err != nil {
 		return nil, err
 	}
+	if r.promisor, err = r.promisorOf(ctx); err != nil {
+		return nil, err
+	}
 	tree, err := found.Tree()
 	if err != nil {
 		return nil, fmt.Errorf("reading commit %s: %w", found.Hash, missing(err))
@@ -116,10 +119,10 @@ func (r *repository) folder(dir string) (string, error) {
 	return filepath.ToSlash(below), nil
 }
 
-// missing explains an object that is not in this clone.
+// missing explains an object that is not in a clone that should be whole.
 func missing(err error) error {
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
-		return fmt.Errorf("%w in this clone: a partial clone lacks it until git fetches it: git fetch --refetch --filter=blob:limit=100g", err)
+		return fmt.Errorf("%w in this clone, which is damaged: git fsck tells more, and a new clone has it", err)
 	}
 	return err
 }

@@ -2,8 +2,6 @@ package artifacts
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -56,35 +54,6 @@ func Diff(a, b Manifest) (Difference, error) {
 	return d, nil
 }
 
-// DiffArtifacts compares two artifacts, and counts the changed lines of their files.
-func DiffArtifacts(ctx context.Context, a, b *Artifact) (Difference, error) {
-	d, err := Diff(a.Manifest, b.Manifest)
-	if err != nil {
-		return d, err
-	}
-	for _, part := range []struct {
-		changes []Change
-		read    func(*Artifact) (map[string][]byte, error)
-	}{
-		{d.Notebooks, func(x *Artifact) (map[string][]byte, error) { return bodies(x.Notebooks(ctx), d.Notebooks) }},
-		{d.Config, func(x *Artifact) (map[string][]byte, error) { return bodies(x.Config(ctx), d.Config) }},
-	} {
-		before, err := part.read(a)
-		if err != nil {
-			return d, fmt.Errorf("comparing %s: %w", a.ID(), err)
-		}
-		after, err := part.read(b)
-		if err != nil {
-			return d, fmt.Errorf("comparing %s: %w", b.ID(), err)
-		}
-		for i := range part.changes {
-			c := &part.changes[i]
-			c.Added, c.Removed = CountLines(before[c.Path], after[c.Path])
-		}
-	}
-	return d, nil
-}
-
 func diffFiles(a, b []File) []Change {
 	changes := []Change{}
 	old := map[string]File{}
@@ -121,23 +90,6 @@ func diffModels(a, b Manifest) []ModelChange {
 	}
 	slices.SortFunc(changes, func(x, y ModelChange) int { return strings.Compare(x.Label, y.Label) })
 	return changes
-}
-
-// bodies reads the changed files of an artifact.
-func bodies(files func(func(Content, error) bool), changes []Change) (map[string][]byte, error) {
-	out := map[string][]byte{}
-	if len(changes) == 0 {
-		return out, nil
-	}
-	for c, err := range files {
-		if err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(changes, func(ch Change) bool { return ch.Path == c.Path }) {
-			out[c.Path] = c.Body
-		}
-	}
-	return out, nil
 }
 
 // CountLines says how many lines were added and removed, by a longest common subsequence; -1 for what is no text.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -85,6 +86,7 @@ type looker struct {
 	root      string
 	staged    map[string]*index.Entry // nil entries: no index that can be read, every file is hashed
 	indexTime time.Time
+	sparse    map[string]plumbing.Hash // folders that a sparse index has whole, none of it being checked out
 	execBits  bool
 	symlinks  bool
 }
@@ -96,7 +98,7 @@ func (r *repository) lookAt() (*looker, error) {
 	}
 	core := config.Section("core")
 	l := &looker{
-		root: r.root, staged: map[string]*index.Entry{},
+		root: r.root, staged: map[string]*index.Entry{}, sparse: map[string]plumbing.Hash{},
 		execBits: runtime.GOOS != "windows" && !strings.EqualFold(core.Option("filemode"), "false"),
 		symlinks: runtime.GOOS != "windows" && !strings.EqualFold(core.Option("symlinks"), "false"),
 	}
@@ -114,10 +116,16 @@ func (r *repository) lookAt() (*looker, error) {
 	}
 	l.indexTime = info.ModTime()
 	var x index.Index
-	if err := index.NewDecoder(file).Decode(&x); err != nil {
-		return l, nil // a split or sparse index: it would only have saved the hashing
+	isFolder := func(e *index.Entry) bool { return e.Mode == filemode.Dir }
+	err = index.NewDecoder(file).Decode(&x)
+	if isSparse := errors.Is(err, index.ErrUnknownExtension) && slices.ContainsFunc(x.Entries, isFolder); err != nil && !isSparse {
+		return l, nil // a split index: it would only have saved the hashing
 	}
 	for _, e := range x.Entries {
+		if isFolder(e) {
+			l.sparse[strings.TrimSuffix(e.Name, "/")] = e.Hash
+			continue
+		}
 		l.staged[e.Name] = e
 	}
 	return l, nil
@@ -132,7 +140,7 @@ func (l *looker) same(c *Commit, e entry) (bool, error) {
 		return false, nil
 	}
 	if staged == nil && len(l.staged) > 0 {
-		return false, nil // removed from the index
+		return l.sameFolder(c, e) // or removed from the index
 	}
 	if staged != nil && staged.SkipWorktree {
 		return true, nil // a sparse checkout has it not
@@ -153,6 +161,17 @@ func (l *looker) same(c *Commit, e entry) (bool, error) {
 		return err == nil && blobHash([]byte(filepath.ToSlash(to))) == e.hash, err
 	}
 	return l.sameContent(c, name, e)
+}
+
+// sameFolder says whether a file is in a folder that a sparse index has as the commit has it.
+func (l *looker) sameFolder(c *Commit, e entry) (bool, error) {
+	for dir := path.Dir(e.path); dir != "."; dir = path.Dir(dir) {
+		if tree, ok := l.sparse[dir]; ok {
+			in, _, err := c.find(dir)
+			return in.hash == tree, err
+		}
+	}
+	return false, nil
 }
 
 // ignoreMissing: a file that is gone, or whose folder became a file, is changed and no error.

@@ -12,26 +12,26 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/cache"
 	gitconfig "github.com/go-git/go-git/v5/plumbing/format/config"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/storer"
 	"github.com/go-git/go-git/v5/storage/filesystem"
-	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
 )
 
 // ErrNoRepository says that a folder is in no git repository that can be built from.
 var ErrNoRepository = errors.New("not a git repository")
 
 // repository is a git repository on disk, read without git: objects loose and packed, worktrees, alternates, shallow
-// clones. go-git's own Repository is not used: it refuses repositories for extensions that do not concern a reader.
+// clones; only what a partial clone lacks is fetched with it. go-git's own Repository is not used: it refuses repositories for extensions that do not concern a reader.
 type repository struct {
-	root   string // of the working tree
-	gitDir string
-	common string // what worktrees share; gitDir but in a linked worktree
+	root    string // of the working tree
+	gitDir  string
+	common  string   // what worktrees share; gitDir but in a linked worktree
+	objects []string // the folders of its objects: its own, and those that it borrows from
 	*filesystem.Storage
+	lenders  []*filesystem.Storage // of the objects that it borrows
+	promisor *promisor             // of a partial clone whose commit is read, else nil
 }
 
 // openRepository finds the repository that a folder is in.
@@ -91,8 +91,11 @@ func openAt(root string, plainDir bool) (*repository, error) {
 	if err := r.readable(); err != nil {
 		return nil, err
 	}
-	r.Storage = r.reader(filesystem.Options{})
-	return r, nil
+	var err error
+	if r.objects, err = objectFolders(filepath.Join(r.common, "objects")); err != nil {
+		return nil, err
+	}
+	return r.opened(filesystem.Options{}), nil
 }
 
 // readPointer reads a one-line file that names a folder, relative to base.
@@ -109,14 +112,6 @@ func readPointer(file, prefix, base string) (string, error) {
 		to = filepath.Join(base, to)
 	}
 	return to, nil
-}
-
-// reader is a storage over the repository. One storage serves one goroutine. Large objects are streamed.
-func (r *repository) reader(o filesystem.Options) *filesystem.Storage {
-	o.LargeObjectThreshold = 4 << 20
-	o.AlternatesFS = osfs.New(filepath.VolumeName(r.common) + string(filepath.Separator))
-	files := dotgit.NewRepositoryFilesystem(osfs.New(r.gitDir), osfs.New(r.common))
-	return filesystem.NewStorageWithOptions(files, cache.NewObjectLRU(16*cache.MiByte), o)
 }
 
 // config reads the repository's own configuration; neither the user's nor the system's can change what is built.
@@ -139,7 +134,8 @@ func (r *repository) readable() error {
 	}
 	extensions := c.Section("extensions")
 	if f := extensions.Option("objectformat"); f != "" && !strings.EqualFold(f, "sha1") {
-		return fmt.Errorf("opening git repository %s: objects named by %s are not supported: clone it into a sha1 repository", r.root, f)
+		return fmt.Errorf("opening git repository %s: objects named by %s are not supported: "+
+			"git init --object-format=sha1 COPY && git fast-export --all | git -C COPY fast-import makes a copy that is", r.root, f)
 	}
 	if f := extensions.Option("refstorage"); f != "" && !strings.EqualFold(f, "files") {
 		return fmt.Errorf("opening git repository %s: refs kept as %s are not supported: git refs migrate --ref-format=files", r.root, f)

@@ -120,6 +120,9 @@ func TestUnbuildable(t *testing.T) {
 	r.git("clone", "-q", "--bare", r.dir, bare)
 	sha256 := filepath.Join(t.TempDir(), "sha256")
 	r.git("init", "-q", "--object-format=sha256", sha256)
+	reftable := newRepo(t, nil)
+	reftable.git("config", "core.repositoryformatversion", "1")
+	reftable.git("config", "extensions.refStorage", "reftable")
 	broken := t.TempDir()
 	if err := os.WriteFile(filepath.Join(broken, ".git"), []byte("gitdir: ../nowhere\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -132,6 +135,7 @@ func TestUnbuildable(t *testing.T) {
 		{"bare", bare, "", bare + " is bare: run barge in a clone of it"},
 		{"bare, below", filepath.Join(bare, "refs"), "", "is bare"},
 		{"sha256", sha256, "", "objects named by sha256 are not supported"},
+		{"reftable", reftable.dir, "", "refs kept as reftable are not supported: git refs migrate --ref-format=files"},
 		{"broken pointer", broken, "", "which is none"},
 		{"no folder", filepath.Join(plain, "nowhere"), "", "no such file or directory"},
 		{"unknown ref", r.dir, "v1.2.1", "resolving v1.2.1: no branch, tag or commit of that name: did you mean v1.2.0?"},

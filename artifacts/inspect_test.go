@@ -74,36 +74,28 @@ func TestDiff(t *testing.T) {
 	y.project.Artifact.Models[0].Version = "2"
 	after := y.build("")
 
-	open := func(r Release) *Artifact {
-		a, err := y.store.Open(t.Context(), r.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a
-	}
-	d, err := DiffArtifacts(t.Context(), open(before), open(after))
+	d, err := Diff(before.Manifest, after.Manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
 	type line struct {
 		Path                 string
 		Before, After        bool
-		Added, Removed       int
 		BeforeModel, ToModel string
 	}
 	var got []line
 	for _, c := range append(d.Notebooks, d.Config...) {
-		got = append(got, line{Path: c.Path, Before: c.Before != "", After: c.After != "", Added: c.Added, Removed: c.Removed})
+		got = append(got, line{Path: c.Path, Before: c.Before != "", After: c.After != ""})
 	}
 	for _, m := range d.Models {
 		got = append(got, line{Path: m.Label, BeforeModel: m.Before.Version, ToModel: m.After.Version})
 	}
 	want := []line{
-		{"helpers.py", true, true, 2, 0, "", ""},
-		{"new.py", false, true, 2, 0, "", ""},
-		{"score.ipynb", true, false, 0, 30, "", ""},
-		{"prod.yml", true, true, 1, 1, "", ""},
-		{"wine", false, false, 0, 0, "1", "2"},
+		{"helpers.py", true, true, "", ""},
+		{"new.py", false, true, "", ""},
+		{"score.ipynb", true, false, "", ""},
+		{"prod.yml", true, true, "", ""},
+		{"wine", false, false, "1", "2"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -169,8 +169,11 @@ func (c *Commit) matching(ctx context.Context, what, from string, include, exclu
 	if errors.Is(err, object.ErrDirectoryNotFound) {
 		return nil, fmt.Errorf("%s: commit %.12s has no folder %s: is it committed?", what, c.Hash, root)
 	}
+	if err != nil {
+		return nil, err
+	}
 	slices.SortFunc(found, func(a, b candidate) int { return strings.Compare(a.as, b.as) })
-	return found, err
+	return found, c.repo.bring(found)
 }
 
 // hidesFolder says whether an entry stands for a folder whose files would be missed: a submodule, or a symlink to one.

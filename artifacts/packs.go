@@ -19,8 +19,8 @@ import (
 )
 
 // packs gives the small blobs of a repository's packs to several readers, at a fraction of what they cost by way of
-// go-git's storage. What it gives has the hash that it was asked for. What it does not give (what is loose, large, in an
-// alternate, damaged, or in a form that it does not know) is left to go-git, which also tells what is wrong with it.
+// go-git's storage. What it gives has the hash that it was asked for. What it does not give (what is loose, large, damaged,
+// or in a form that it does not know) is left to go-git, which also tells what is wrong with it.
 type packs struct {
 	all []gitPack
 
@@ -56,13 +56,15 @@ type whole struct {
 // openPacks opens the packs whose index can be read.
 func (r *repository) openPacks() *packs {
 	ps := &packs{bases: map[place]whole{}}
-	names, err := filepath.Glob(filepath.Join(r.common, "objects", "pack", "*.idx"))
-	if err != nil {
-		return ps
-	}
-	for _, name := range names {
-		if p, err := openPack(strings.TrimSuffix(name, ".idx")); err == nil {
-			ps.all = append(ps.all, p)
+	for _, folder := range r.objects {
+		names, err := filepath.Glob(filepath.Join(folder, "pack", "*.idx"))
+		if err != nil {
+			continue
+		}
+		for _, name := range names {
+			if p, err := openPack(strings.TrimSuffix(name, ".idx")); err == nil {
+				ps.all = append(ps.all, p)
+			}
 		}
 	}
 	return ps

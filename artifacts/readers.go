@@ -151,7 +151,7 @@ func (c *Commit) readAll(ctx context.Context, files []candidate, demands bool) i
 // again is the same commit for another goroutine.
 func (c *Commit) again() (*Commit, error) {
 	own := *c
-	own.repo = &repository{root: c.repo.root, gitDir: c.repo.gitDir, common: c.repo.common, Storage: c.repo.reader(filesystem.Options{KeepDescriptors: true})}
+	own.repo = c.repo.opened(filesystem.Options{KeepDescriptors: true})
 	var err error
 	if own.tree, err = object.GetTree(own.repo, c.tree.Hash); err != nil {
 		return nil, errors.Join(missing(err), own.repo.Close())

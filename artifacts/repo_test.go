@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -41,17 +42,25 @@ func gitIn(t testing.TB, dir string, args ...string) string {
 func tryGit(dir string, args ...string) (string, error) {
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_DIR=", "LC_ALL=C",
-		"GIT_AUTHOR_NAME=An Author", "GIT_AUTHOR_EMAIL=author@example.com", "GIT_AUTHOR_DATE=2026-03-01T10:00:00+0100",
-		"GIT_COMMITTER_NAME=A Committer", "GIT_COMMITTER_EMAIL=committer@example.com", "GIT_COMMITTER_DATE=2026-03-01T10:00:00+0100")
-	for i, e := range cmd.Env {
-		if e == "GIT_DIR=" {
-			cmd.Env = append(cmd.Env[:i], cmd.Env[i+1:]...)
-			break
-		}
-	}
+	cmd.Env = gitEnv()
 	out, err := cmd.CombinedOutput()
 	return string(out), err
+}
+
+func gitEnv() []string {
+	return append(slices.DeleteFunc(os.Environ(), namesRepository), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C",
+		"GIT_AUTHOR_NAME=An Author", "GIT_AUTHOR_EMAIL=author@example.com", "GIT_AUTHOR_DATE=2026-03-01T10:00:00+0100",
+		"GIT_COMMITTER_NAME=A Committer", "GIT_COMMITTER_EMAIL=committer@example.com", "GIT_COMMITTER_DATE=2026-03-01T10:00:00+0100")
+}
+
+// typeIn runs a line in a shell, as gitIn does git.
+func typeIn(t testing.TB, dir, line string) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Dir, cmd.Env = dir, gitEnv()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, out)
+	}
 }
 
 func (r repo) git(args ...string) string { r.t.Helper(); return gitIn(r.t, r.dir, args...) }
