@@ -108,6 +108,18 @@ func stripOutputs(body []byte) (stripped []byte, language string, err error) {
 	return out.Bytes(), language, nil
 }
 
+// Written is a text as it stands in the file: in Jupyter's format with JSON's escapes.
+func (f File) Written(text string) string {
+	if !f.Jupyter() {
+		return text
+	}
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(text) // a text always can be
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(out.String()), `"`), `"`)
+}
+
 func kernelLanguage(metadata map[string]any) string {
 	for _, at := range [][2]string{{"language_info", "name"}, {"kernelspec", "language"}} {
 		if m, ok := metadata[at[0]].(map[string]any); ok {

@@ -107,7 +107,7 @@ func (c *candidate) pin(ctx context.Context, environment, gate string) (environm
 			return pin, err
 		}
 		for text, bound := range e.Deploy.Bind {
-			if reached[content.Path] && bytes.Contains(content.Body, []byte(text)) {
+			if reached[content.Path] && bytes.Contains(content.Body, []byte(content.Written(text))) {
 				pin.Bind[text] = bound
 			}
 		}

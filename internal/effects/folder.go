@@ -1,6 +1,7 @@
 package effects
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -68,10 +69,6 @@ type Files interface {
 // errors.
 func (s *Site) Folder(ctx context.Context, a Files, d Deployment) (*Folder, error) {
 	f := &Folder{Bound: map[string]int{}}
-	keys, err := anyOf(d.Bind)
-	if err != nil {
-		return nil, fmt.Errorf("reading the bindings of environment %s: %w", s.Environment, err)
-	}
 	for key := range d.Bind {
 		f.Bound[key] = 0
 	}
@@ -88,14 +85,14 @@ func (s *Site) Folder(ctx context.Context, a Files, d Deployment) (*Folder, erro
 			return nil, err
 		}
 		if len(d.Only) == 0 || slices.Contains(wanted, c.Path) {
-			f.add(c.Object(), c, d.Bind, keys)
+			f.add(c.Object(), c, d.Bind)
 		}
 	}
 	for c, err := range a.Config(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		f.add(path.Join("conf", c.Path), c, d.Bind, keys)
+		f.add(path.Join("conf", c.Path), c, d.Bind)
 	}
 	for _, notebook := range d.Only {
 		if _, err := f.Notebook(notebook); err != nil {
@@ -125,28 +122,31 @@ func (f *Folder) Paths() []string {
 	return all
 }
 
-func (f *Folder) add(at string, c artifacts.Content, bind map[string]string, keys *regexp.Regexp) {
+func (f *Folder) add(at string, c artifacts.Content, bind map[string]string) {
 	body := c.Body
-	if keys != nil {
-		body = keys.ReplaceAllFunc(body, func(key []byte) []byte {
-			f.Bound[string(key)]++
-			return []byte(bind[string(key)])
+	keys := map[string]string{} // as they stand in the file, and as barge.hcl has them
+	for key := range bind {
+		if written := c.Written(key); bytes.Contains(body, []byte(written)) {
+			keys[written] = key
+		}
+	}
+	if len(keys) > 0 {
+		body = anyOf(keys).ReplaceAllFunc(body, func(written []byte) []byte {
+			key := keys[string(written)]
+			f.Bound[key]++
+			return []byte(c.Written(bind[key]))
 		})
 	}
 	f.files = append(f.files, rendered{path: at, file: c.File, body: body})
 }
 
-// anyOf matches each key exactly, the longest where several begin; nil for none. What replaced one is not looked at
-// again.
-func anyOf(bind map[string]string) (*regexp.Regexp, error) {
-	if len(bind) == 0 {
-		return nil, nil
+// anyOf matches each key exactly, the longest where several begin. What replaced one is not looked at again.
+func anyOf(keys map[string]string) *regexp.Regexp {
+	all := slices.SortedFunc(maps.Keys(keys), longestFirst)
+	for i, key := range all {
+		all[i] = regexp.QuoteMeta(key)
 	}
-	keys := slices.SortedFunc(maps.Keys(bind), longestFirst)
-	for i, key := range keys {
-		keys[i] = regexp.QuoteMeta(key)
-	}
-	return regexp.Compile(strings.Join(keys, "|"))
+	return regexp.MustCompile(strings.Join(all, "|"))
 }
 
 // longestFirst keeps a short text from being found inside a longer one.

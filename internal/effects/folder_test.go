@@ -52,6 +52,32 @@ func TestBindingsAreExactText(t *testing.T) {
 	}
 }
 
+// In Jupyter's format a text stands with JSON's escapes, and so does what replaces it.
+func TestBindingsInJupyterNotebooks(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const notebook = `{
+ "cells": [{"cell_type": "code", "execution_count": null, "metadata": {}, "outputs": [], "source": ["path = \"/mnt/a\"\n", "pattern = '\\\\d'"]}],
+ "metadata": {}, "nbformat": 4, "nbformat_minor": 5
+}`
+	f, err := b.site.Folder(t.Context(), files{"n.ipynb": notebook}, effects.Deployment{Bind: map[string]string{
+		`"/mnt/a"`: `"/mnt/b" + "\c"`, `'\\d'`: "'é\n'",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{`"/mnt/a"`: 1, `'\\d'`: 1}, f.Bound); diff != "" {
+		t.Errorf("bound (-want +got):\n%s", diff)
+	}
+	if _, err := b.site.Deploy(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.site.Workspace.ReadFile(t.Context(), f.Path+"/n")
+	if want := "path = \"/mnt/b\" + \"\\c\"\npattern = 'é\n'"; err != nil || !strings.Contains(string(got), want) {
+		t.Errorf("deployed as %s, %v", got, err)
+	}
+}
+
 func TestAFolderIsNamedByWhatIsInIt(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
