@@ -3,12 +3,9 @@ package release_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
@@ -25,34 +22,15 @@ import (
 	"github.com/bargeml/barge/internal/sandbox"
 	"github.com/bargeml/barge/internal/sandbox/jobs"
 	"github.com/bargeml/barge/internal/sandbox/mlflow"
+	"github.com/bargeml/barge/internal/sandbox/sandboxtest"
 	"github.com/bargeml/barge/internal/transport"
 	"github.com/bargeml/barge/release"
 )
 
-// where is the part of the project that no test changes.
-const where = `
-project "p" {
-  store = "oci-layout:.barge/store"
-}
-workspace "test" {
-  host = "https://adb-2.2.azuredatabricks.net"
-}
-workspace "prod" {
-  host = "https://adb-3.3.azuredatabricks.net"
-}
-workspace "registry" {
-  host = "https://adb-4.4.azuredatabricks.net"
-}
-registry "shared" {
-  kind      = "workspace"
-  workspace = workspace.registry
-}
-`
-
 // bench is a project with two environments and a shared registry, over twins whose notebooks are canned.
 type bench struct {
-	t     testing.TB
-	dir   string
+	t testing.TB
+	source
 	twins *sandbox.Sandbox
 	runs  jobs.Canned
 	terms ledger.Terms
@@ -61,7 +39,6 @@ type bench struct {
 	mu       sync.Mutex
 	answers  map[string]func(jobs.Attempt) jobs.Outcome // by notebook
 	lines    map[string]string                          // what else stands in a notebook
-	commits  int
 	versions int
 	notes    []string
 	spy      func(twin string, r *http.Request, body []byte) // sees every call before it is served; may be nil
@@ -70,12 +47,14 @@ type bench struct {
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{
-		t: t, dir: t.TempDir(), answers: map[string]func(jobs.Attempt) jobs.Outcome{},
+		t: t, source: source{dir: t.TempDir()}, answers: map[string]func(jobs.Attempt) jobs.Outcome{},
 		terms: ledger.Terms{L: 6 * time.Second, D: 2 * time.Second, TTL: 10 * time.Second},
 	}
 	b.runs.Answer = b.answer
-	b.git("init", "-q")
-	var err error
+	err := b.git("init", "-q")
+	if err != nil {
+		t.Fatal(err)
+	}
 	b.twins, err = sandbox.Start(t.Context(), sandbox.Config{
 		Dir: t.TempDir(), Workspaces: []string{"test", "prod", "registry"}, Executor: &b.runs, MLflow: mlflow.Light(),
 		Through: b.through,
@@ -159,27 +138,9 @@ func (b *bench) register() string {
 	return out.Version.Version
 }
 
-// git runs git in the project, a second later than the last time.
-func (b *bench) git(args ...string) {
-	b.t.Helper()
-	b.commits++
-	at := fmt.Sprintf("%d +0000", 1_760_000_000+b.commits)
-	c := exec.CommandContext(b.t.Context(), "git", args...)
-	c.Dir = b.dir
-	c.Env = append(os.Environ(),
-		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_AUTHOR_NAME=Test", "GIT_AUTHOR_EMAIL=test@barge.invalid",
-		"GIT_COMMITTER_NAME=Test", "GIT_COMMITTER_EMAIL=test@barge.invalid", "GIT_AUTHOR_DATE="+at, "GIT_COMMITTER_DATE="+at)
-	if out, err := c.CombinedOutput(); err != nil {
-		b.t.Fatalf("git %v: %v\n%s", args, err, out)
-	}
-}
-
 func (b *bench) write(file, text string) {
 	b.t.Helper()
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		b.t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := b.source.write(file, text); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -187,29 +148,9 @@ func (b *bench) write(file, text string) {
 // api is a call to a twin that must succeed.
 func (b *bench) api(twin, method, at string, in, out any) {
 	b.t.Helper()
-	body, err := json.Marshal(in)
-	if err != nil {
-		b.t.Fatal(err)
-	}
 	w := b.twins.Twin(twin)
-	r, err := http.NewRequestWithContext(b.t.Context(), method, w.URL+at, bytes.NewReader(body))
-	if err != nil {
+	if err := sandboxtest.Call(b.t.Context(), method, w.URL+at, w.Token, in, out); err != nil {
 		b.t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+w.Token)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		b.t.Fatalf("%s %s: %s %s %v", method, at, resp.Status, answer, err)
-	}
-	if out != nil {
-		if err := json.Unmarshal(answer, out); err != nil {
-			b.t.Fatalf("%s: %v", at, err)
-		}
 	}
 }
 
@@ -251,34 +192,11 @@ environment "prod" {
 `
 )
 
-// build commits a project with these environments and that model version, and builds it under a name.
+// build makes a release of these environments and that model version, under a name.
 func (b *bench) build(name, version, environments string) string {
 	b.t.Helper()
-	b.write(filepath.Join(b.dir, "barge.hcl"), where+environments+`
-artifact {
-  notebooks {
-    from = "notebooks"
-  }
-  model "m" {
-    registry = registry.shared
-    version  = "`+version+`"
-  }
-}
-`)
-	for _, notebook := range []string{"check", "score"} {
-		b.write(filepath.Join(b.dir, "notebooks", notebook+".py"), "# Databricks notebook source\n# "+notebook+"\n"+b.lines[notebook])
-	}
-	b.git("add", "barge.hcl", "notebooks")
-	b.git("commit", "-q", "--allow-empty", "-m", name)
-	b.git("tag", "v"+name)
-	commit, err := artifacts.OpenCommit(b.t.Context(), b.dir, artifacts.CommitOptions{})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	made, err := artifacts.Build(b.t.Context(), commit, artifacts.BuildOptions{
-		Project: b.project(), Store: b.store(),
-		Registry: func(context.Context, string) (artifacts.Registry, error) { return b.registry(), nil },
-	})
+	notebooks := map[string]string{"check": "# check\n" + b.lines["check"], "score": "# score\n" + b.lines["score"]}
+	made, err := b.source.build(b.t.Context(), name, version, environments, notebooks, b.store(), b.registry())
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -287,9 +205,9 @@ artifact {
 
 func (b *bench) project() *environments.Project {
 	b.t.Helper()
-	project, diags := environments.Load(b.dir, environments.Options{Sandbox: true})
-	if diags.HasErrors() {
-		b.t.Fatal(diags)
+	project, err := b.load()
+	if err != nil {
+		b.t.Fatal(err)
 	}
 	return project
 }

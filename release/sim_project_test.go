@@ -8,8 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -32,7 +30,7 @@ import (
 // that a pointer can differ in. It is built once and never changes.
 type simProject struct {
 	*environments.Project
-	dir      string
+	source
 	releases []ledger.Release
 	commits  []string // oldest first
 	blobs    []simBlob
@@ -99,7 +97,7 @@ var theProject = sync.OnceValues(func() (*simProject, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	p := &simProject{dir: dir, names: map[string]ocispec.Descriptor{}}
+	p := &simProject{source: source{dir: dir}, names: map[string]ocispec.Descriptor{}}
 	p.cloud = &cloud{
 		files: map[string]simFile{"test:/": {kind: "DIRECTORY"}, "prod:/": {kind: "DIRECTORY"}},
 		jobs:  map[int64]simJob{}, runs: map[int64]simRun{}, tags: map[string]string{},
@@ -122,73 +120,9 @@ var theProject = sync.OnceValues(func() (*simProject, error) {
 	return p, err
 })
 
-func (p *simProject) git(args ...string) error {
-	at := fmt.Sprintf("%d +0000", 1_760_000_000+len(p.commits))
-	c := exec.Command("git", args...)
-	c.Dir = p.dir
-	c.Env = append(os.Environ(),
-		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_AUTHOR_NAME=Test", "GIT_AUTHOR_EMAIL=test@barge.invalid",
-		"GIT_COMMITTER_NAME=Test", "GIT_COMMITTER_EMAIL=test@barge.invalid", "GIT_AUTHOR_DATE="+at, "GIT_COMMITTER_DATE="+at)
-	if out, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("git %v: %w\n%s", args, err, out)
-	}
-	return nil
-}
-
-func (p *simProject) write(file, text string) error {
-	file = filepath.Join(p.dir, file)
-	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
-		return err
-	}
-	return os.WriteFile(file, []byte(text), 0o600)
-}
-
-func (p *simProject) load() (*environments.Project, error) {
-	project, diags := environments.Load(p.dir, environments.Options{Sandbox: true})
-	if diags.HasErrors() {
-		return nil, diags
-	}
-	return project, nil
-}
-
 func (p *simProject) build(name, version, text string, store *artifacts.Store) error {
-	text = where + text + `
-artifact {
-  notebooks {
-    from = "notebooks"
-  }
-  model "m" {
-    registry = registry.shared
-    version  = "` + version + `"
-  }
-}
-`
-	for file, body := range map[string]string{
-		"barge.hcl": text, "notebooks/check.py": "# Databricks notebook source\n", "notebooks/score.py": "# Databricks notebook source\n",
-	} {
-		if err := p.write(file, body); err != nil {
-			return err
-		}
-	}
-	for _, args := range [][]string{{"add", "barge.hcl", "notebooks"}, {"commit", "-q", "--allow-empty", "-m", name}, {"tag", "v" + name}} {
-		if err := p.git(args...); err != nil {
-			return err
-		}
-	}
-	ctx := context.Background()
-	commit, err := artifacts.OpenCommit(ctx, p.dir, artifacts.CommitOptions{})
-	if err != nil {
-		return err
-	}
-	project, err := p.load()
-	if err != nil {
-		return err
-	}
-	shared := registry.NewWorkspace(simClient("registry", honestWire{p.cloud}, transport.Sleep))
-	made, err := artifacts.Build(ctx, commit, artifacts.BuildOptions{
-		Project: project, Store: store,
-		Registry: func(context.Context, string) (artifacts.Registry, error) { return shared, nil },
-	})
+	ctx, shared := context.Background(), registry.NewWorkspace(simClient("registry", honestWire{p.cloud}, transport.Sleep))
+	made, err := p.source.build(ctx, name, version, text, map[string]string{"check": "", "score": ""}, store, shared)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"path"
@@ -18,6 +17,7 @@ import (
 	"github.com/bargeml/barge/internal/databricks"
 	"github.com/bargeml/barge/internal/sandbox"
 	"github.com/bargeml/barge/internal/sandbox/jobs"
+	"github.com/bargeml/barge/internal/sandbox/sandboxtest"
 	"github.com/bargeml/barge/release"
 )
 
@@ -127,20 +127,9 @@ func (b *bench) live() string {
 func (b *bench) get(twin, at string) string {
 	b.t.Helper()
 	w := b.twins.Twin(twin)
-	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, w.URL+at, http.NoBody)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+w.Token)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
+	var answer json.RawMessage
+	if err := sandboxtest.Call(b.t.Context(), http.MethodGet, w.URL+at, w.Token, nil, &answer); err != nil {
 		b.t.Error(err)
-		return ""
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		b.t.Errorf("%s: %s %s %v", at, resp.Status, answer, err)
 	}
 	return string(answer)
 }

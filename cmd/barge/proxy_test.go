@@ -5,7 +5,6 @@ package main
 import (
 	"encoding/pem"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,8 +12,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
+
+	"github.com/bargeml/barge/internal/sandbox/sandboxtest"
 )
 
 // TestProxy reaches a workspace through a proxy, as HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE say, by the binary itself.
@@ -43,7 +43,7 @@ func TestProxy(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			proxy, asked := recordingProxy(t, workspace.Listener.Addr().String())
+			proxy, asked := sandboxtest.Proxy(t, workspace.Listener.Addr().String())
 			dir := t.TempDir()
 			config := strings.ReplaceAll(proxied, "HOST", c.host)
 			if err := os.WriteFile(filepath.Join(dir, "barge.hcl"), []byte(config), 0o600); err != nil {
@@ -86,35 +86,3 @@ environment "prod" {
   path      = "/Barge/churn"
 }
 `
-
-// recordingProxy tunnels whatever it is asked for to one address, and tells what it was asked for, each thing once.
-func recordingProxy(t *testing.T, to string) (address string, asked func() []string) {
-	t.Helper()
-	var mu sync.Mutex
-	var hosts []string
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		hosts = append(hosts, r.Method+" "+r.Host)
-		mu.Unlock()
-		there, err := net.Dial("tcp", to)
-		if err != nil || r.Method != http.MethodConnect {
-			w.WriteHeader(http.StatusBadGateway)
-			return
-		}
-		defer there.Close()
-		w.WriteHeader(http.StatusOK)
-		here, read, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			return
-		}
-		defer here.Close()
-		go func() { _, _ = io.Copy(there, read) }() // what the server has read ahead comes first
-		_, _ = io.Copy(here, there)
-	}))
-	t.Cleanup(proxy.Close)
-	return proxy.URL, func() []string {
-		mu.Lock()
-		defer mu.Unlock()
-		return slices.Compact(slices.Clone(hosts))
-	}
-}

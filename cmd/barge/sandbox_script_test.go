@@ -19,6 +19,7 @@ import (
 
 	"github.com/bargeml/barge/internal/sandbox"
 	"github.com/bargeml/barge/internal/sandbox/python"
+	"github.com/bargeml/barge/internal/sandbox/sandboxtest"
 )
 
 // The scripts below testdata/sandbox bring up real sandboxes in $WORK/.barge/sandbox, by barge itself: real notebooks in
@@ -75,28 +76,11 @@ func callTwin(ts *testscript.TestScript, workspace, path string, in, out any) er
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
 	method := http.MethodPost
 	if in == nil {
 		method = http.MethodGet
 	}
-	r, err := http.NewRequestWithContext(context.Background(), method, twin.URL+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Authorization", "Bearer "+token)
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", path, answer.Status)
-	}
-	return json.NewDecoder(answer.Body).Decode(out)
+	return sandboxtest.Call(context.Background(), method, twin.URL+path, token, in, out)
 }
 
 func importFile(ts *testscript.TestScript, _ *bench, args []string) error {

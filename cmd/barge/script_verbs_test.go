@@ -20,6 +20,7 @@ import (
 
 	"github.com/bargeml/barge"
 	"github.com/bargeml/barge/internal/sandbox"
+	"github.com/bargeml/barge/internal/sandbox/sandboxtest"
 )
 
 func project(ts *testscript.TestScript, _ *bench, _ []string) error {
@@ -98,35 +99,7 @@ func (b *bench) call(workspace, method, at string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	var body io.Reader
-	if in != nil {
-		raw, err := json.Marshal(in)
-		if err != nil {
-			return err
-		}
-		body = bytes.NewReader(raw)
-	}
-	r, err := http.NewRequestWithContext(context.Background(), method, t.URL+at, body)
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Authorization", "Bearer "+t.Token)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s %s: %s %s", method, at, resp.Status, raw)
-	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(raw, out)
+	return sandboxtest.Call(context.Background(), method, t.URL+at, t.Token, in, out)
 }
 
 func api(ts *testscript.TestScript, b *bench, args []string) error {

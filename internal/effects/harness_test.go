@@ -1,11 +1,8 @@
 package effects_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"iter"
 	"net/http"
 	"os"
@@ -23,6 +20,7 @@ import (
 	"github.com/bargeml/barge/internal/sandbox"
 	"github.com/bargeml/barge/internal/sandbox/jobs"
 	"github.com/bargeml/barge/internal/sandbox/mlflow"
+	"github.com/bargeml/barge/internal/sandbox/sandboxtest"
 	"github.com/bargeml/barge/internal/transport"
 )
 
@@ -76,29 +74,9 @@ func (b *bench) workspace(name string) *databricks.Workspace {
 // api is a call to a twin that must succeed.
 func (b *bench) api(twin, method, at string, in, out any) {
 	b.t.Helper()
-	body, err := json.Marshal(in)
-	if err != nil {
-		b.t.Fatal(err)
-	}
 	w := b.twins.Twin(twin)
-	r, err := http.NewRequestWithContext(b.t.Context(), method, w.URL+at, bytes.NewReader(body))
-	if err != nil {
+	if err := sandboxtest.Call(b.t.Context(), method, w.URL+at, w.Token, in, out); err != nil {
 		b.t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+w.Token)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		b.t.Fatalf("%s %s: %s %s %v", method, at, resp.Status, answer, err)
-	}
-	if out != nil {
-		if err := json.Unmarshal(answer, out); err != nil {
-			b.t.Fatalf("%s: %v", at, err)
-		}
 	}
 }
 

@@ -1,10 +1,7 @@
 package registry_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +14,7 @@ import (
 	"github.com/bargeml/barge/internal/databricks"
 	"github.com/bargeml/barge/internal/registry"
 	"github.com/bargeml/barge/internal/sandbox/mlflow"
+	"github.com/bargeml/barge/internal/sandbox/sandboxtest"
 	"github.com/bargeml/barge/internal/sandbox/wire"
 	"github.com/bargeml/barge/internal/transport"
 )
@@ -105,25 +103,8 @@ func (w *twin) took() []string {
 // post makes a call of the MLflow API that must succeed.
 func (w *twin) post(path string, in, out any) {
 	w.t.Helper()
-	body, err := json.Marshal(in)
-	if err != nil {
+	if err := sandboxtest.Call(w.t.Context(), http.MethodPost, w.url+"/api/2.0/mlflow/"+path, token, in, out); err != nil {
 		w.t.Fatal(err)
-	}
-	r, _ := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.url+"/api/2.0/mlflow/"+path, bytes.NewReader(body))
-	r.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	answer, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != http.StatusOK {
-		w.t.Fatalf("%s: %s %s", path, resp.Status, answer)
-	}
-	if out != nil {
-		if err := json.Unmarshal(answer, out); err != nil {
-			w.t.Fatalf("%s: %v", path, err)
-		}
 	}
 }
 

@@ -11,18 +11,17 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/bargeml/barge/internal/sandbox/sandboxtest"
 )
 
 const indexHost = "packages.invalid" // no name server knows it: it is reached through the proxy or not at all
@@ -36,37 +35,12 @@ func behindProxy(t *testing.T, packages map[string]string) (environ []string, as
 	index.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	index.StartTLS()
 	t.Cleanup(index.Close)
-	var mu sync.Mutex
-	var hosts []string
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		hosts = append(hosts, r.Method+" "+r.Host)
-		mu.Unlock()
-		there, err := net.Dial("tcp", index.Listener.Addr().String())
-		if err != nil || r.Method != http.MethodConnect {
-			w.WriteHeader(http.StatusBadGateway)
-			return
-		}
-		defer there.Close()
-		w.WriteHeader(http.StatusOK)
-		here, read, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			return
-		}
-		defer here.Close()
-		go func() { _, _ = io.Copy(there, read) }() // what the server has read ahead comes first
-		_, _ = io.Copy(here, there)
-	}))
-	t.Cleanup(proxy.Close)
+	proxy, asked := sandboxtest.Proxy(t, index.Listener.Addr().String())
 	environ = []string{
-		"HTTPS_PROXY=" + proxy.URL, "SSL_CERT_FILE=" + authority, "PIP_INDEX_URL=https://" + indexHost + "/simple",
+		"HTTPS_PROXY=" + proxy, "SSL_CERT_FILE=" + authority, "PIP_INDEX_URL=https://" + indexHost + "/simple",
 		"PIP_RETRIES=0", "UV_HTTP_RETRIES=0",
 	}
-	return environ, func() []string {
-		mu.Lock()
-		defer mu.Unlock()
-		return slices.Compact(slices.Clone(hosts))
-	}
+	return environ, asked
 }
 
 // simpleIndex serves a folder of wheels as a package index does.
