@@ -137,7 +137,7 @@ func (p pinner) one(ctx context.Context, m environments.Model) (ModelPin, []part
 	}
 	v, err := r.Resolve(ctx, m.RegisteredName(), selector)
 	if errors.Is(err, fs.ErrNotExist) && m.Version == "trained" {
-		return ModelPin{}, nil, fmt.Errorf("no version of %s was trained by what this commit has: run barge train first: %w", m.RegisteredName(), err)
+		return ModelPin{}, nil, fmt.Errorf("no version of %s was trained by what this commit has: run barge train first", m.RegisteredName())
 	}
 	if err != nil {
 		return ModelPin{}, nil, err
