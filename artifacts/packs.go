@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"crypto/sha1" //nolint:gosec // git names objects by it
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +16,6 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 )
 
 // packs gives the small blobs of a repository's packs to several readers, at a fraction of what they cost by way of
@@ -161,8 +161,65 @@ func (r *packReader) object(at place, depth int) (whole, error) {
 		return whole{}, err
 	}
 	r.keep(from, base)
-	body, err := packfile.PatchDelta(base.body, delta)
+	body, err := patched(base.body, delta)
 	return whole{base.kind, body}, err
+}
+
+// patched is what a delta makes of its base.
+func patched(base, delta []byte) ([]byte, error) {
+	was, n := binary.Uvarint(delta)
+	if n <= 0 || was != uint64(len(base)) {
+		return nil, errUnknownForm
+	}
+	delta = delta[n:]
+	size, n := binary.Uvarint(delta)
+	if n <= 0 || size > maxBlob {
+		return nil, errUnknownForm
+	}
+	body := make([]byte, 0, size)
+	for delta = delta[n:]; len(delta) > 0; {
+		command := delta[0]
+		delta = delta[1:]
+		from := delta // what is inserted stands in the delta itself
+		offset, length := 0, int(command)
+		if command&0x80 != 0 {
+			from = base
+			offset, length, delta = copied(command, delta)
+		}
+		if length <= 0 || offset < 0 || offset+length > len(from) || len(body)+length > cap(body) {
+			return nil, errUnknownForm
+		}
+		body = append(body, from[offset:offset+length]...)
+		if command&0x80 == 0 {
+			delta = delta[length:]
+		}
+	}
+	if len(body) != cap(body) {
+		return nil, errUnknownForm
+	}
+	return body, nil
+}
+
+// copied reads what a command copies out of the base: a bit for each byte of the offset and of the length that is told.
+func copied(command byte, delta []byte) (offset, length int, rest []byte) {
+	for bit := range 7 {
+		if command&(1<<bit) == 0 {
+			continue
+		}
+		if len(delta) == 0 {
+			return 0, 0, nil
+		}
+		if bit < 4 {
+			offset |= int(delta[0]) << (8 * bit)
+		} else {
+			length |= int(delta[0]) << (8 * (bit - 4))
+		}
+		delta = delta[1:]
+	}
+	if length == 0 {
+		length = 0x10000
+	}
+	return offset, length, delta
 }
 
 // header reads what stands before an object: its kind, and its size unpacked.

@@ -84,6 +84,9 @@ func runTarget(line string) string {
 }
 
 func codeReferences(source, language string, at func(line int) string) []reference {
+	if !strings.Contains(source, "import") && !strings.Contains(source, "dbutils") && !strings.Contains(source, "%") {
+		return nil // nothing below finds anything then, and most cells are so
+	}
 	python := language == "python" || language == ""
 	if python {
 		source = withoutProse(source)
