@@ -103,8 +103,12 @@ func (p *place) championFacts(ctx context.Context, plan *prepared, g asking, cha
 	if err := p.deploy(ctx, c, folder, e); err != nil {
 		return nil, "", err
 	}
+	notebook, compute := g.Notebook, g.Compute
+	if own := e.Gate(g.Name); own != nil && own.Notebook != "" { // the candidate may have other names for both
+		notebook, compute = own.Notebook, own.Compute
+	}
 	token := gates.Token(plan.digest, g.step("champion"), attempt)
-	order, err := p.order(c.project, folder, task, g.Notebook, g.Compute, g.Parameters, token)
+	order, err := p.order(c.project, folder, task, notebook, compute, g.Parameters, token)
 	if err != nil {
 		return nil, "", err
 	}
