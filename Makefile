@@ -32,7 +32,9 @@ $(GOLANGCI):
 	GOBIN=$(CURDIR)/bin/tmp go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 	mv bin/tmp/golangci-lint $@
 
+# The command as it is shipped beside git, and what the tests measure from within.
 bench:
+	go run ./tools/bench
 	go test -run '^$$' -bench . -tags $(TAGS) ./...
 
 # Lets skopeo and oras read what barge wrote, copy it through a registry, and barge read what they wrote. skopeo is to be on
