@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -102,18 +103,27 @@ func (o UpOptions) spawn(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("starting the sandbox: %w", err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended, over := make(chan error, 1), make(chan struct{})
+	go func() {
+		ended <- cmd.Wait()
+		close(over)
+	}()
 	cut := context.AfterFunc(ctx, func() { _ = read.Close() })
 	defer cut()
 	if o.follow(read) {
 		return nil
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil { // until it is gone, nobody else could start one
 		_ = terminate(cmd.Process.Pid)
+		select {
+		case <-over:
+		case <-time.After(20 * time.Second):
+			_ = kill(cmd.Process.Pid)
+		}
 		return fmt.Errorf("waiting for the sandbox: %w", ctx.Err())
 	}
-	return fmt.Errorf("the sandbox did not start: %w%s", ending(<-ended), tail(logFile(dir)))
+	return fmt.Errorf("the sandbox did not start: %w%s", ending(<-ended),
+		cmp.Or(tail(logFile(dir)), "; it wrote nothing to "+logFile(dir)+": is there room on the disk?"))
 }
 
 func ending(err error) error {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/bargeml/barge/internal/sandbox"
+	"github.com/bargeml/barge/internal/sandbox/mlflow"
 )
 
 // helperVariable makes this test binary a server in place of the tests: it names the folder.
@@ -35,6 +37,9 @@ func TestMain(m *testing.M) {
 	}
 	c := config(dir, os.Args[1:]...)
 	c.Progress = os.Stderr
+	if os.Getenv("SANDBOX_TEST_LINGER") != "" {
+		c.MLflow = lingering{c.MLflow}
+	}
 	if err := sandbox.Serve(context.Background(), c, idle); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -137,15 +142,53 @@ func TestUpsAtOnceStartOneServer(t *testing.T) {
 	}
 }
 
-func TestAServerThatDies(t *testing.T) {
+// cancelling cancels at the first thing that it is told.
+type cancelling struct{ cancel context.CancelFunc }
+
+func (c cancelling) Write(b []byte) (int, error) {
+	c.cancel()
+	return len(b), nil
+}
+
+// lingering is an MLflow that is not up before the server is told to end, and that takes its time then.
+type lingering struct{ mlflow.Backend }
+
+func (l lingering) Artifacts(workspace string) string {
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGTERM)
+	_, _ = syscall.Write(3, []byte("begun\n")) // to whoever waits for this server
+	<-told
+	time.Sleep(500 * time.Millisecond)
+	return l.Backend.Artifacts(workspace)
+}
+
+// TestUpAfterAnInterrupt: whoever gives up leaves no server behind that is still on its way down.
+func TestUpAfterAnInterrupt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
 	o := options(dir, "dev")
-	o.Env = append(o.Env, "SANDBOX_TEST_DIE=there is no Python")
-	_, err := sandbox.Up(t.Context(), o)
-	want := "the sandbox did not start: exit status 1; the end of " + filepath.Join(dir, "sandbox.log") + ":\nthere is no Python"
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
+	o.Progress, o.Env = cancelling{cancel}, append(o.Env, "SANDBOX_TEST_LINGER=1")
+	if _, err := sandbox.Up(ctx, o); !errors.Is(err, context.Canceled) {
+		t.Fatalf("interrupted: %v", err)
+	}
+	same(t, "serves", answers(t, up(t, options(dir, "dev")), "dev"), `200 {}`)
+}
+
+func TestAServerThatDies(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]string{
+		"there is no Python": "the sandbox did not start: exit status 1; the end of LOG:\nthere is no Python",
+		" ":                  "the sandbox did not start: exit status 1; it wrote nothing to LOG: is there room on the disk?",
+	} {
+		dir := t.TempDir()
+		o := options(dir, "dev")
+		o.Env = append(o.Env, "SANDBOX_TEST_DIE="+said)
+		_, err := sandbox.Up(t.Context(), o)
+		want = strings.ReplaceAll(want, "LOG", filepath.Join(dir, "sandbox.log"))
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bargeml/barge/internal/sandbox/wire"
@@ -40,6 +41,7 @@ type Front struct {
 	models    tree // copies of registered model versions, a folder per version
 	dbfs      tree
 	metastore tree
+	tagging   sync.Mutex // one tag at a time: MLflow refuses the second of two that are new at once, as Databricks does not
 }
 
 // New opens the front's own state under Config.Dir.
@@ -141,6 +143,10 @@ func (f *Front) forward(r *http.Request) (any, error) {
 			return nil, err
 		}
 		call.ContentType = ""
+	}
+	if ofRegistry(path) && strings.HasSuffix(path, "/set-tag") {
+		f.tagging.Lock()
+		defer f.tagging.Unlock()
 	}
 	return f.do(r.Context(), f.space, call)
 }
