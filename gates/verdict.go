@@ -162,7 +162,11 @@ func (q Question) otherModels(a Answer) []string {
 	}
 	var wrong []string
 	for _, label := range must {
-		if _, named := a.Models[label]; !named {
+		switch _, named := a.Models[label]; {
+		case named:
+		case q.Told[label] == "": // a training
+			wrong = append(wrong, fmt.Sprintf(`the answer does not say which version of %s the notebook registered: write "models": {%q: {"version": "3"}} with what mlflow.register_model or log_model answered`, label, label))
+		default:
 			wrong = append(wrong, fmt.Sprintf(`the answer does not say which version of %s the notebook loaded: write "models": {%q: {"version": dbutils.widgets.get("barge_model_%s_version")}}`, label, label, Fold(label)))
 		}
 	}
