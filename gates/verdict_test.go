@@ -147,7 +147,7 @@ func TestJudge(t *testing.T) {
 		"a training that does not say what it registered": {
 			run:    gates.Run{Result: "SUCCESS", Answer: `{"models": {"spark": {"version": "3"}}}`},
 			change: func(q *gates.Question) { *q = gates.Question{Told: map[string]string{"SparkModel": ""}} }, want: gates.Errored,
-			says:   `which version of SparkModel the notebook registered: write "models": {"SparkModel": {"version": "3"}} with what mlflow.register_model`,
+			says: `which version of SparkModel the notebook registered: write "models": {"SparkModel": {"version": "3"}} with what mlflow.register_model`,
 		},
 	} {
 		q := question()
