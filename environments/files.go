@@ -42,7 +42,7 @@ func read(dir string) ([]source, Diagnostics) {
 	if err != nil {
 		hint := ""
 		if !errors.As(err, new(*fs.PathError)) {
-			hint = `it says what is released and where it goes, and begins with: project "NAME" {}`
+			hint = whereElse(dir)
 		}
 		return nil, broken(err.Error(), hint)
 	}
@@ -55,6 +55,17 @@ func read(dir string) ([]source, Diagnostics) {
 		sources = append(sources, source{name, text})
 	}
 	return sources, nil
+}
+
+// whereElse says how to go on from a folder without barge.hcl: from one above it, or with a first one.
+func whereElse(dir string) string {
+	at, err := filepath.Abs(dir)
+	for up := filepath.Dir(at); err == nil && up != at; at, up = up, filepath.Dir(up) {
+		if _, err := os.Stat(filepath.Join(up, mainFile)); err == nil {
+			return "there is one in " + up + ": go there, or name that folder with -C"
+		}
+	}
+	return "barge init looks at the repository and writes a first one"
 }
 
 // ReadFile reads one file of a project, and of one that is too large a byte too many. What is no file, a pipe say, is
