@@ -32,6 +32,7 @@ func TestWhatTheSandboxHasNot(t *testing.T) {
 		{name: "a GPU, without a driver", notebook: notebook("raise RuntimeError('Found no NVIDIA driver on your system. Please check')"), want: gpu},
 		{name: "a module", notebook: notebook("import lightgbm.sklearn"), want: "the sandbox has no module lightgbm: name its package in the libraries of the compute, as pypi:lightgbm==VERSION, or in a line of %pip install"},
 		{name: "a module of Databricks'", notebook: notebook("import databricks.automl"), want: "the sandbox has no module databricks.automl: it may be on PyPI, for a line of %pip install; else " + elsewhere},
+		{name: "a notebook", notebook: notebook("import main"), want: "main is a notebook, and Databricks imports no notebooks: run it with %run ./main, or take its first line away, which makes it a module"},
 		{name: "a magic", notebook: notebook("%tensorboard --logdir x"), want: "the sandbox has no %tensorboard: it knows %run, %pip, %sh, %fs, %md and those of IPython"},
 		{name: "%conda", notebook: notebook(magic("%conda install x")), want: "the sandbox has no conda; use %pip install"},
 		{name: "%pip uninstall", notebook: notebook(magic("%pip uninstall -y six")), want: "%pip uninstall: the sandbox only installs; its environments are shared and never changed"},

@@ -1,5 +1,6 @@
 """What the sandbox has not, told from what a cell raised for want of it: what is missing and the way out, in a sentence."""
 
+import os
 import re
 
 from .errors import Unsupported
@@ -40,6 +41,8 @@ def sentence(error):
 
 
 def _module(top, name):
+    if os.path.isfile(top):  # beside the notebook that runs
+        return f"{top} is a notebook, and Databricks imports no notebooks: run it with %run ./{top}, or take its first line away, which makes it a module"
     if top in ("pyspark", "delta"):
         return _SPARK.format(f"imports {top}")
     if top == "databricks":
