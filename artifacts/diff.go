@@ -24,36 +24,7 @@ type ModelChange struct {
 	SameFiles bool      `json:"same_files"` // the files are the same: only the address changed
 }
 
-// Difference is what changed from one artifact to another.
-type Difference struct {
-	FormatVersion int           `json:"format_version"`
-	Before        string        `json:"before"` // ids
-	After         string        `json:"after"`
-	Notebooks     []Change      `json:"notebooks"`
-	Config        []Change      `json:"config"`
-	Models        []ModelChange `json:"models"`
-	Recorded      bool          `json:"recorded"` // whether what barge.hcl says of the artifact changed
-}
-
-// Empty says whether nothing changed.
-func (d Difference) Empty() bool {
-	return len(d.Notebooks) == 0 && len(d.Config) == 0 && len(d.Models) == 0 && !d.Recorded
-}
-
-// Diff compares two manifests, files by their digests alone.
-func Diff(a, b Manifest) (Difference, error) {
-	d := Difference{FormatVersion: 1, Notebooks: diffFiles(a.Notebooks, b.Notebooks), Config: diffFiles(a.Config, b.Config), Models: diffModels(a, b)}
-	var err error
-	if d.Before, err = a.ID(); err != nil {
-		return d, err
-	}
-	if d.After, err = b.ID(); err != nil {
-		return d, err
-	}
-	d.Recorded = !bytes.Equal(a.Recorded, b.Recorded)
-	return d, nil
-}
-
+// diffFiles compares files by their digests alone.
 func diffFiles(a, b []File) []Change {
 	changes := []Change{}
 	old := map[string]File{}
@@ -74,7 +45,8 @@ func diffFiles(a, b []File) []Change {
 	return changes
 }
 
-func diffModels(a, b Manifest) []ModelChange {
+// DiffModels are the models that are not the same in two manifests, by label.
+func DiffModels(a, b Manifest) []ModelChange {
 	changes := []ModelChange{}
 	for _, p := range differing(a, b) {
 		c := ModelChange{Label: p.Label, After: &p}

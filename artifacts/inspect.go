@@ -8,17 +8,16 @@ import (
 
 // Inspection is an artifact for people and programs to look at.
 type Inspection struct {
-	FormatVersion int            `json:"format_version"` // of this shape; grows with incompatible change
-	Release       string         `json:"release,omitempty"`
-	Names         []string       `json:"names"` // all of the id, newest first
-	ID            string         `json:"id"`
-	Project       string         `json:"project"`
-	Live          []string       `json:"live,omitempty"` // environments
-	Provenance    []Provenance   `json:"provenance"`     // latest commit first
-	Notebooks     []File         `json:"notebooks"`
-	Config        []File         `json:"config"`
-	Models        []Inspected    `json:"models"`
-	Attachments   map[string]int `json:"attachments,omitempty"` // number by predicate type, or by artifact type where another tool attached it
+	Release     string         `json:"release,omitempty"`
+	Names       []string       `json:"names"` // all of the id, newest first
+	ID          string         `json:"id"`
+	Project     string         `json:"project"`
+	Live        []string       `json:"live,omitempty"` // environments
+	Provenance  []Provenance   `json:"provenance"`     // latest commit first
+	Notebooks   []File         `json:"notebooks"`
+	Config      []File         `json:"config"`
+	Models      []Inspected    `json:"models"`
+	Attachments map[string]int `json:"attachments,omitempty"` // number by predicate type, or by artifact type where another tool attached it
 }
 
 // Inspected is a model of an artifact. Metrics are for whoever asks the registry to fill in.
@@ -36,7 +35,7 @@ func (s *Store) Inspect(ctx context.Context, ref string) (Inspection, error) {
 		return Inspection{}, err
 	}
 	in := Inspection{
-		FormatVersion: 1, ID: a.ID(), Project: a.Manifest.Project, Names: []string{}, Models: []Inspected{},
+		ID: a.ID(), Project: a.Manifest.Project, Names: []string{}, Models: []Inspected{},
 		Notebooks: listed(a.Manifest.Notebooks), Config: listed(a.Manifest.Config), Attachments: map[string]int{},
 	}
 	for _, p := range a.Manifest.Models {

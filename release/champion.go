@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,12 +55,7 @@ func (p *place) compared(ctx context.Context, s ledger.State, g environments.Gat
 	return c, ctx.Err()
 }
 
-func orNone(artifact string) string {
-	if artifact == "" {
-		return gates.NoChampion
-	}
-	return artifact
-}
+func orNone(artifact string) string { return cmp.Or(artifact, gates.NoChampion) }
 
 // incomparable is a champion whose facts cannot be had: it says nothing of the candidate.
 type incomparable struct{ err error }

@@ -9,9 +9,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/bargeml/barge/artifacts"
 	"github.com/bargeml/barge/environments"
+	"github.com/bargeml/barge/internal/effects"
 	"github.com/bargeml/barge/internal/registry"
 )
 
@@ -50,18 +52,26 @@ type made struct {
 	signature  []string
 }
 
+// diffModels reads what is known of the models that differ. What cannot be read is noted, and keeps nothing else from being
+// compared: the registries are asked at once, the environments for evidence only where runs say too little.
 func (w *World) diffModels(ctx context.Context, d *Difference) error {
-	changed, err := artifacts.Diff(d.Before.artifact.Manifest, d.After.artifact.Manifest)
-	if err != nil {
-		return err
-	}
-	p := w.reading(d)
-	for _, c := range changed.Models {
+	site, unknown := w.reading(d)
+	evidence := sync.OnceValues(func() (*place, error) { return w.answering(d) })
+	for _, c := range artifacts.DiffModels(d.Before.artifact.Manifest, d.After.artifact.Manifest) {
 		m := ModelDifference{Label: c.Label, Before: c.Before, After: c.After, SameFiles: c.SameFiles, Metrics: []MetricChange{}, Parameters: []ValueChange{}, Signature: []string{}}
-		was, is := m.made(ctx, p, d.Before, c.Before), m.made(ctx, p, d.After, c.After)
-		if p != nil && (len(was.metrics) == 0 || len(is.metrics) == 0) { // both from one kind of source, as far as that goes
-			p.answeredOf(ctx, d.Before.artifact.ID(), &was.metrics, &was.from)
-			p.answeredOf(ctx, d.After.artifact.ID(), &is.metrics, &is.from)
+		var was, is made
+		if unknown != nil {
+			m.Unread = append(m.Unread, unknown.Error())
+		} else {
+			was, is = m.bothMade(ctx, w, site, d)
+		}
+		if len(was.metrics) == 0 || len(is.metrics) == 0 { // both from one kind of source, as far as that goes
+			if p, err := evidence(); p != nil {
+				p.answeredOf(ctx, d.Before.artifact.ID(), &was.metrics, &was.from)
+				p.answeredOf(ctx, d.After.artifact.ID(), &is.metrics, &is.from)
+			} else if err != nil {
+				m.Unread = append(m.Unread, fmt.Sprintf("evidence: %v", err))
+			}
 		}
 		m.compare(was, is)
 		d.Models = append(d.Models, m)
@@ -69,32 +79,72 @@ func (w *World) diffModels(ctx context.Context, d *Difference) error {
 	return ctx.Err()
 }
 
-// reading is the environment from which registries and evidence are read: one that was asked about, else the last that
-// can be had; nil when none can.
-func (w *World) reading(d *Difference) *place {
+// bothMade asks for both models at the same time.
+func (m *ModelDifference) bothMade(ctx context.Context, w *World, site *effects.Site, d *Difference) (was, is made) {
+	var unread [2]string
+	var group sync.WaitGroup
+	for i, side := range []struct {
+		of   Side
+		pin  *artifacts.ModelPin
+		into *made
+	}{{d.Before, m.Before, &was}, {d.After, m.After, &is}} {
+		if side.pin == nil || side.pin.InGit() {
+			continue
+		}
+		group.Go(func() {
+			var err error
+			if *side.into, err = w.made(ctx, site, *side.pin, trainedIn(side.of.project, side.pin.Label)); err != nil {
+				unread[i] = fmt.Sprintf("version %s: %v", side.pin.Version, err)
+			}
+		})
+	}
+	group.Wait()
+	m.Unread = append(m.Unread, slices.DeleteFunc(unread[:], func(said string) bool { return said == "" })...)
+	return was, is
+}
+
+// reading is the site from which registries are read: that of an environment that was asked about, else of the last one. No
+// site dials.
+func (w *World) reading(d *Difference) (*effects.Site, error) {
+	err := errors.New("barge.hcl has no environment to read registries from")
 	for _, s := range []Side{d.After, d.Before} {
 		if s.at != nil {
-			return s.at
+			return s.at.site, nil
 		}
 	}
 	for _, e := range slices.Backward(w.Project.Environments) {
-		if p, err := w.place(e.Name); err == nil {
-			return p
+		var site *effects.Site
+		if site, err = w.Site(e.Name); err == nil {
+			return site, nil
 		}
 	}
-	return nil
+	return nil, err
 }
 
-// made asks the registry for what it knows of a model; what it does not tell is noted.
-func (m *ModelDifference) made(ctx context.Context, p *place, s Side, pin *artifacts.ModelPin) made {
-	if pin == nil || pin.InGit() || p == nil {
-		return made{}
+// answering is the environment whose evidence is read: one that was asked about, else the last that can be had. All are asked
+// at once; the error is that of the last when none can, nil where there are none.
+func (w *World) answering(d *Difference) (*place, error) {
+	for _, s := range []Side{d.After, d.Before} {
+		if s.at != nil {
+			return s.at, nil
+		}
 	}
-	out, err := p.made(ctx, *pin, trainedIn(s.project, pin.Label))
-	if err != nil {
-		m.Unread = append(m.Unread, fmt.Sprintf("version %s: %v", pin.Version, err))
+	found, failed := make([]*place, len(w.Project.Environments)), make([]error, len(w.Project.Environments))
+	var group sync.WaitGroup
+	for i, e := range w.Project.Environments {
+		group.Go(func() { found[i], failed[i] = w.place(e.Name) })
 	}
-	return out
+	group.Wait()
+	var err error
+	for i := range slices.Backward(found) {
+		if failed[i] == nil {
+			return found[i], nil
+		}
+		if err == nil {
+			err = failed[i]
+		}
+	}
+	return nil, err
 }
 
 // trainedIn is the environment that a model is trained in; "" where it is not trained by barge.
@@ -106,8 +156,8 @@ func trainedIn(p *environments.Project, label string) string {
 }
 
 // made reads a model's description from its registry, and its run.
-func (p *place) made(ctx context.Context, pin artifacts.ModelPin, trainedIn string) (made, error) {
-	r, err := p.site.Registries(pin.Registry)
+func (w *World) made(ctx context.Context, site *effects.Site, pin artifacts.ModelPin, trainedIn string) (made, error) {
+	r, err := site.Registries(pin.Registry)
 	if err != nil {
 		return made{}, err
 	}
@@ -115,20 +165,20 @@ func (p *place) made(ctx context.Context, pin artifacts.ModelPin, trainedIn stri
 	if err != nil {
 		return made{}, err
 	}
-	out, unread := p.ran(ctx, r, v, trainedIn)
+	out, unread := w.ran(ctx, r, v, trainedIn)
 	out.signature, err = signature(ctx, r, v)
 	return out, errors.Join(unread, err)
 }
 
 // ran reads the run that made a version from the workspace of its registry, else from that of the environment where it
 // was trained: a registry that several share has versions whose runs it does not have.
-func (p *place) ran(ctx context.Context, r registry.Registry, v registry.Version, trainedIn string) (made, error) {
+func (w *World) ran(ctx context.Context, r registry.Registry, v registry.Version, trainedIn string) (made, error) {
 	var out made
 	err := out.run(ctx, r, v)
 	if !notFound(err) || trainedIn == "" {
 		return out, err
 	}
-	if site, unknown := p.Site(trainedIn); unknown == nil {
+	if site, unknown := w.Site(trainedIn); unknown == nil {
 		err = out.run(ctx, registry.NewWorkspace(site.Workspace), v)
 	}
 	return out, err

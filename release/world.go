@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -177,7 +178,7 @@ func (w *World) choose(ctx context.Context, named, environment string, head func
 		if err != nil {
 			return "", err
 		}
-		if r := s.Champion.Release; r.Artifact != "" && !sameArtifact(found, r) {
+		if r := s.Champion.Release; r.Artifact != "" && !slices.ContainsFunc(found, func(f ledger.Release) bool { return f.Artifact == r.Artifact }) {
 			found = append(found, r)
 		}
 	}
@@ -195,15 +196,6 @@ func (w *World) choose(ctx context.Context, named, environment string, head func
 			"nothing was promoted yet to what %s follows (%s)", environment, strings.Join(w.upstream(environment), ", "))
 	}
 	return head(ctx)
-}
-
-func sameArtifact(all []ledger.Release, r ledger.Release) bool {
-	for _, other := range all {
-		if other.Artifact == r.Artifact {
-			return true
-		}
-	}
-	return false
 }
 
 // upstream are the environments that must have had a release before environment may: those followed, or where one of

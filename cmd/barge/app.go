@@ -18,10 +18,6 @@ import (
 var version = "0.0.0-dev"
 
 // run is one call of barge: it parses argv, does what it asks and gives the exit code.
-func run(ctx context.Context, argv []string, in io.Reader, out, errOut io.Writer) int {
-	return newHouse(in, out, errOut).run(ctx, argv)
-}
-
 func (h *house) run(ctx context.Context, argv []string) int {
 	defer h.err.Close() // what is left of the last line
 	h.console.JSON = asksForJSON(argv)
@@ -141,7 +137,7 @@ func (h *house) finish(err error) int {
 	var hinted interface{ Hint() string }
 	hint := ""
 	if errors.As(err, &hinted) {
-		hint = h.root.hint(hinted.Hint())
+		hint = h.root.hint(h.logged(hinted.Hint()))
 	}
 	var stop *release.Stop
 	if !errors.As(err, &stop) {
@@ -190,7 +186,7 @@ func versionCommand(h *house) *cli.Command {
 			if err := positionals(c); err != nil {
 				return err
 			}
-			return h.print(map[string]any{"format_version": 1, "version": version}, func(w io.Writer) {
+			return h.print(map[string]any{"version": version}, func(w io.Writer) {
 				fmt.Fprintln(w, "barge "+version)
 			})
 		},

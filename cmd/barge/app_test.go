@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -23,6 +24,11 @@ func TestAPanicIsAnErrorThatSaysSo(t *testing.T) {
 	if code, _ := exit(err); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// run is one call of barge, in this process.
+func run(ctx context.Context, argv []string, in io.Reader, out, errOut io.Writer) int {
+	return newHouse(in, out, errOut).run(ctx, argv)
 }
 
 // Whatever goes wrong in whatever verb, a script finds it in the same place.

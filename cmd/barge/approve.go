@@ -32,10 +32,7 @@ func approveCommand(h *house) *cli.Command {
 				return err
 			}
 			done, err := world.ApproveRules(c.Context, release.Request{Release: c.Args().First(), Environment: environment, Head: h.releaseOfHead}, c.String("reason"))
-			return h.tell(done != nil, err, struct {
-				FormatVersion int `json:"format_version"`
-				*release.RulesApproved
-			}{1, done}, func(w io.Writer) { printApproved(w, done) })
+			return h.tell(done != nil, err, done, func(w io.Writer) { printApproved(w, done) })
 		},
 	}
 }

@@ -44,11 +44,7 @@ func buildCommand(h *house) *cli.Command {
 			for _, warning := range built.Warnings {
 				h.console.Warn("%s", warning)
 			}
-			result := struct {
-				FormatVersion int `json:"format_version"`
-				artifacts.Release
-			}{1, built}
-			return h.print(result, func(w io.Writer) { printRelease(w, built) })
+			return h.print(built, func(w io.Writer) { printRelease(w, built) })
 		},
 	}
 }
@@ -131,17 +127,10 @@ func trainCommand(h *house) *cli.Command {
 				return err
 			}
 			trained, err := h.train(c.Context, c)
-			if trained == nil {
-				return err
-			}
 			if err != nil {
 				return err
 			}
-			result := struct {
-				FormatVersion int `json:"format_version"`
-				*release.Trained
-			}{1, trained}
-			return h.print(result, func(w io.Writer) { printTrained(w, trained) })
+			return h.print(trained, func(w io.Writer) { printTrained(w, trained) })
 		},
 	}
 }

@@ -46,7 +46,7 @@ func (h *house) demo(ctx context.Context, into string) (err error) {
 			return err
 		}
 	}
-	played := performance{FormatVersion: 1, Folder: s.dir, Acts: []performedAct{}, Next: []proposal{}}
+	played := performance{Folder: s.dir, Acts: []performedAct{}, Next: []proposal{}}
 	for _, a := range story {
 		s.heading(a)
 		act := performedAct{Title: a.title}
@@ -67,10 +67,9 @@ func (h *house) demo(ctx context.Context, into string) (err error) {
 
 // performance is the story as a result: what was typed, and how it ended.
 type performance struct {
-	FormatVersion int            `json:"format_version"`
-	Folder        string         `json:"folder"` // the project's, which is kept with its twins
-	Acts          []performedAct `json:"acts"`
-	Next          []proposal     `json:"next"`
+	Folder string         `json:"folder"` // the project's, which is kept with its twins
+	Acts   []performedAct `json:"acts"`
+	Next   []proposal     `json:"next"`
 }
 
 type performedAct struct {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -35,10 +36,7 @@ func diffCommand(h *house) *cli.Command {
 			if err != nil {
 				return err
 			}
-			err = h.print(struct {
-				FormatVersion int `json:"format_version"`
-				*release.Difference
-			}{1, d}, func(w io.Writer) {
+			err = h.print(d, func(w io.Writer) {
 				if c.Bool("markdown") {
 					markDifference(w, d)
 				} else {
@@ -143,7 +141,7 @@ func printModelDifference(w io.Writer, m release.ModelDifference) {
 		row(w, "", "%s", from)
 	}
 	for _, p := range m.Parameters {
-		row(w, "", "parameter %s: %s -> %s", p.Name, orDash(p.Before), orDash(p.After))
+		row(w, "", "parameter %s: %s -> %s", p.Name, cmp.Or(p.Before, "-"), cmp.Or(p.After, "-"))
 	}
 	for _, line := range m.Signature {
 		row(w, "", "signature %s", line)
@@ -201,7 +199,7 @@ func markDifference(w io.Writer, d *release.Difference) {
 		fmt.Fprintf(w, "\n**Model %s**: %s → %s\n", marked(m.Label), marked(pinned(m.Before)), marked(pinned(m.After)))
 		markMetrics(w, m)
 		for _, p := range m.Parameters {
-			fmt.Fprintf(w, "- parameter %s: %s → %s\n", marked(p.Name), marked(orDash(p.Before)), marked(orDash(p.After)))
+			fmt.Fprintf(w, "- parameter %s: %s → %s\n", marked(p.Name), marked(cmp.Or(p.Before, "-")), marked(cmp.Or(p.After, "-")))
 		}
 		fenced(w, m.Signature)
 		for _, u := range m.Unread {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"time"
@@ -40,7 +41,7 @@ func historyCommand(h *house) *cli.Command {
 			if err != nil {
 				return err
 			}
-			result := map[string]any{"format_version": 1, "environment": environment, "entries": append([]release.Event{}, events...)}
+			result := map[string]any{"environment": environment, "entries": append([]release.Event{}, events...)}
 			return h.print(result, func(w io.Writer) { h.printHistory(w, events) })
 		},
 	}
@@ -78,10 +79,7 @@ func (h *house) historyAt(c *cli.Context, world *release.World, environment stri
 	if err != nil {
 		return err
 	}
-	return h.print(struct {
-		FormatVersion int `json:"format_version"`
-		*release.Was
-	}{1, was}, func(w io.Writer) { printWas(w, was) })
+	return h.print(was, func(w io.Writer) { printWas(w, was) })
 }
 
 func printWas(w io.Writer, was *release.Was) {
@@ -109,7 +107,7 @@ func printWas(w io.Writer, was *release.Was) {
 		if m.Name == "" {
 			of = "in git"
 		}
-		fmt.Fprintf(w, "  model      %s: version %s %s (%s)\n", label, orDash(m.Version), of, m.Digest)
+		fmt.Fprintf(w, "  model      %s: version %s %s (%s)\n", label, cmp.Or(m.Version, "-"), of, m.Digest)
 	}
 	fmt.Fprintf(w, "  since      %s (entry %d)", stamp(was.Since), was.Live)
 	switch was.By {

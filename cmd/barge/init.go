@@ -81,7 +81,7 @@ func (h *house) initialize(c *cli.Context, found *survey.Survey, wishes survey.W
 		}
 	}
 	return h.printInitial(initial{
-		FormatVersion: 1, File: "barge.hcl", Written: !c.Bool("print"), Text: string(text), Proposal: proposal, Survey: found,
+		File: "barge.hcl", Written: !c.Bool("print"), Text: string(text), Proposal: proposal, Survey: found,
 	})
 }
 
@@ -152,12 +152,11 @@ func writeNew(file string, text []byte) error {
 
 // initial is what init did.
 type initial struct {
-	FormatVersion int              `json:"format_version"`
-	File          string           `json:"file"`
-	Written       bool             `json:"written"`
-	Text          string           `json:"text"`
-	Proposal      *survey.Proposal `json:"proposal"`
-	Survey        *survey.Survey   `json:"survey"`
+	File     string           `json:"file"`
+	Written  bool             `json:"written"`
+	Text     string           `json:"text"`
+	Proposal *survey.Proposal `json:"proposal"`
+	Survey   *survey.Survey   `json:"survey"`
 }
 
 func (h *house) printInitial(in initial) error {

@@ -39,11 +39,7 @@ func planCommand(h *house) *cli.Command {
 				}
 				shown.Next = strings.Replace(shown.Next, "barge promote ", "barge promote --plan "+file+" ", 1)
 			}
-			result := struct {
-				FormatVersion int `json:"format_version"`
-				*release.Shown
-			}{1, shown}
-			if err := h.print(result, func(w io.Writer) { printPlan(w, shown) }); err != nil {
+			if err := h.print(shown, func(w io.Writer) { printPlan(w, shown) }); err != nil {
 				return err
 			}
 			if c.Bool("detailed-exitcode") && !shown.Nothing {

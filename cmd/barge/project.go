@@ -28,7 +28,7 @@ func validateCommand(h *house) *cli.Command {
 				return err
 			}
 			project, err := h.project()
-			result := map[string]any{"format_version": 1, "valid": err == nil, "diagnostics": append(environments.Diagnostics{}, h.found...)}
+			result := map[string]any{"valid": err == nil, "diagnostics": append(environments.Diagnostics{}, h.found...)}
 			if project != nil {
 				result["project"], result["environments"] = project.Name, len(project.Environments)
 			}
@@ -92,7 +92,7 @@ func fmtCommand(h *house) *cli.Command {
 }
 
 func (h *house) printFormatted(files, changed []*formatted, shown, piped bool) error {
-	result := map[string]any{"format_version": 1, "changed": append([]string{}, names(changed)...)}
+	result := map[string]any{"changed": append([]string{}, names(changed)...)}
 	if shown {
 		result["diff"] = diffs(changed)
 	}

@@ -39,10 +39,7 @@ func promoteCommand(h *house) *cli.Command {
 				Release: planned(c.Args().First(), plan), Environment: environment, Head: h.releaseOfHead, Plan: plan,
 				AllowOlder: c.Bool("allow-older"), RerunGates: c.Bool("rerun-gates"), NoWait: c.Bool("no-wait"),
 			})
-			return h.tell(done != nil, err, struct {
-				FormatVersion int `json:"format_version"`
-				*release.Promoted
-			}{1, done}, func(w io.Writer) { printPromoted(w, done) })
+			return h.tell(done != nil, err, done, func(w io.Writer) { printPromoted(w, done) })
 		},
 	}
 }
@@ -125,10 +122,7 @@ func gateCommand(h *house) *cli.Command {
 			}
 			r := release.Request{Release: c.Args().First(), Environment: environment, Head: h.releaseOfHead, RerunGates: c.Bool("rerun")}
 			done, err := world.Gate(c.Context, r, c.String("gate"))
-			return h.tell(done != nil, err, struct {
-				FormatVersion int `json:"format_version"`
-				*release.Gated
-			}{1, done}, func(w io.Writer) { printGates(w, done.Gates) })
+			return h.tell(done != nil, err, done, func(w io.Writer) { printGates(w, done.Gates) })
 		},
 	}
 }
@@ -145,10 +139,7 @@ func scoreCommand(h *house) *cli.Command {
 				return err
 			}
 			done, err := world.Score(c.Context, environment, c.Args().First())
-			return h.tell(done != nil, err, struct {
-				FormatVersion int `json:"format_version"`
-				*release.Scored
-			}{1, done}, func(w io.Writer) { printScorings(w, done.Scorings) })
+			return h.tell(done != nil, err, done, func(w io.Writer) { printScorings(w, done.Scorings) })
 		},
 	}
 }
@@ -182,10 +173,7 @@ func rollbackCommand(h *house) *cli.Command {
 				Environment: environment, Release: c.Args().First(), Fault: c.String("fault"), Reason: c.String("reason"), LetFinish: c.Bool("let-finish"),
 				Wait: c.Duration("wait"),
 			})
-			return h.tell(done != nil, err, struct {
-				FormatVersion int `json:"format_version"`
-				*release.RolledBack
-			}{1, done}, func(w io.Writer) { printRolledBack(w, done) })
+			return h.tell(done != nil, err, done, func(w io.Writer) { printRolledBack(w, done) })
 		},
 	}
 }

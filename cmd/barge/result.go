@@ -56,12 +56,12 @@ func (h *house) printDocument(err error, hint string, stop *release.Stop) {
 	if h.result != nil {
 		var fields map[string]json.RawMessage // numbers stay as they are written
 		_ = json.Unmarshal(h.result.document, &fields)
+		delete(fields, "format_version")
 		for key, value := range fields {
 			document[key] = value
 		}
 	}
 	code, name := exit(err)
-	document["format_version"] = 1
 	document["error"], document["hint"] = h.secrets.String(err.Error()), hint
 	document["exit"] = map[string]any{"code": code, "name": name}
 	var diagnostics environments.Diagnostics

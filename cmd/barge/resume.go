@@ -27,10 +27,7 @@ func resumeCommand(h *house) *cli.Command {
 				return err
 			}
 			done, err := world.Resume(c.Context, release.Resumption{Environment: environment, TurnBack: c.Bool("turn-back"), Wait: c.Duration("wait")})
-			return h.tell(done != nil, err, struct {
-				FormatVersion int `json:"format_version"`
-				*release.Resumed
-			}{1, done}, func(w io.Writer) { printResumed(w, done) })
+			return h.tell(done != nil, err, done, func(w io.Writer) { printResumed(w, done) })
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -124,10 +125,9 @@ func (h *house) dataOf(c *cli.Context, names []string) ([]sandbox.Data, error) {
 
 func (h *house) printSandbox(status sandbox.Status, copied []sandbox.Copied) error {
 	result := struct {
-		FormatVersion int `json:"format_version"`
 		sandbox.Status
 		Data []sandbox.Copied `json:"data,omitempty"`
-	}{1, status, copied}
+	}{status, copied}
 	return h.print(result, func(w io.Writer) {
 		if !status.Running {
 			fmt.Fprintln(w, "the sandbox is not running")
@@ -162,7 +162,7 @@ func sandboxDown(h *house) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return h.print(map[string]any{"format_version": 1, "was_running": status.Running}, func(w io.Writer) {
+			return h.print(map[string]any{"was_running": status.Running}, func(w io.Writer) {
 				if status.Running {
 					fmt.Fprintln(w, "the sandbox is down")
 				} else {
@@ -203,7 +203,7 @@ func sandboxReset(h *house) *cli.Command {
 			if err := sandbox.Reset(c.Context, h.sandboxDir(), names...); err != nil {
 				return err
 			}
-			return h.print(map[string]any{"format_version": 1, "reset": append([]string{}, names...)}, func(w io.Writer) {
+			return h.print(map[string]any{"reset": append([]string{}, names...)}, func(w io.Writer) {
 				fmt.Fprintln(w, "the sandbox is as new")
 			})
 		},
@@ -230,10 +230,10 @@ func sandboxEnv(h *house) *cli.Command {
 					names = append(names, t.Name)
 				}
 				slices.Sort(names)
-				return &hintedError{fmt.Errorf("the sandbox has no workspace %q", c.Args().First()), "it has " + orDash(list(names)) + "; barge sandbox up --workspace NAME adds one"}
+				return &hintedError{fmt.Errorf("the sandbox has no workspace %q", c.Args().First()), "it has " + cmp.Or(list(names), "-") + "; barge sandbox up --workspace NAME adds one"}
 			}
 			vars := map[string]string{"DATABRICKS_HOST": twin.URL, "DATABRICKS_TOKEN_FILE": twin.TokenFile, "DATABRICKS_AUTH_TYPE": "pat"}
-			return h.print(map[string]any{"format_version": 1, "env": vars}, func(w io.Writer) {
+			return h.print(map[string]any{"env": vars}, func(w io.Writer) {
 				// The token is read by the shell that asks for it, and stands in no output of ours.
 				fmt.Fprintf(w, "export DATABRICKS_HOST=%s\nexport DATABRICKS_TOKEN=\"$(cat '%s')\"\nexport DATABRICKS_AUTH_TYPE=pat\n", twin.URL, twin.TokenFile)
 			})

@@ -40,7 +40,7 @@ func sandboxLogs(h *house) *cli.Command {
 			if err != nil {
 				return hintedRuns(err)
 			}
-			return h.print(map[string]any{"format_version": 1, "attempts": attempts}, func(w io.Writer) {
+			return h.print(map[string]any{"attempts": attempts}, func(w io.Writer) {
 				for i, r := range attempts {
 					if i > 0 {
 						fmt.Fprintln(w)
@@ -50,6 +50,15 @@ func sandboxLogs(h *house) *cli.Command {
 			})
 		},
 	}
+}
+
+// logged names the command that shows a run of the sandbox, in place of the run's page, which there is none of.
+func (h *house) logged(hint string) string {
+	page, ok := strings.CutPrefix(hint, "see the run's page ")
+	if !ok || !h.sandbox {
+		return hint
+	}
+	return "barge sandbox logs '" + page + "'"
 }
 
 func hintedRuns(err error) error {
@@ -68,7 +77,7 @@ func (h *house) listTwinRuns(c *cli.Context, status sandbox.Status) error {
 	for i := range runs {
 		runs[i].Cells = nil
 	}
-	return h.print(map[string]any{"format_version": 1, "runs": append([]sandbox.Run{}, runs...)}, func(w io.Writer) {
+	return h.print(map[string]any{"runs": append([]sandbox.Run{}, runs...)}, func(w io.Writer) {
 		if len(runs) == 0 {
 			fmt.Fprintln(w, "nothing has run yet")
 			return

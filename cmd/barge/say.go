@@ -83,10 +83,7 @@ func (h *house) say(c *cli.Context, s saying) error {
 		return &usageError{message: "--reason TEXT is missing", hint: "whoever reads the ledger later wants to know why"}
 	}
 	done, err := s.say(c.Context, world, c, environment, reason)
-	return h.tell(done != nil, err, struct {
-		FormatVersion int `json:"format_version"`
-		*release.Said
-	}{1, done}, func(w io.Writer) {
+	return h.tell(done != nil, err, done, func(w io.Writer) {
 		if done.Outcome == "nothing-to-do" {
 			fmt.Fprintf(w, "%s: nothing to do\n", done.Environment)
 			return
@@ -112,10 +109,7 @@ func whyNotCommand(h *house) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return h.print(struct {
-				FormatVersion int `json:"format_version"`
-				*release.WhyNot
-			}{1, why}, func(w io.Writer) { printWhyNot(w, why) })
+			return h.print(why, func(w io.Writer) { printWhyNot(w, why) })
 		},
 	}
 }

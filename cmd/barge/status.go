@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -34,7 +35,7 @@ func statusCommand(h *house) *cli.Command {
 			if err != nil {
 				return err
 			}
-			result := map[string]any{"format_version": 1, "environments": all}
+			result := map[string]any{"environments": all}
 			human := func(w io.Writer) { h.printStatus(w, all) }
 			if c.Bool("drift") {
 				human = func(w io.Writer) { printDrift(w, all) }
@@ -101,7 +102,7 @@ func (h *house) statusRow(s release.Status) []string {
 		models = append(models, label+" "+s.Release.Models[label].Version)
 	}
 	return []string{
-		s.Environment, champion, orDash(strings.Join(models, ", ")), h.console.Time(s.Since, time.Now()), proven,
+		s.Environment, champion, cmp.Or(strings.Join(models, ", "), "-"), h.console.Time(s.Since, time.Now()), proven,
 		candidateCell(s), h.scoredCell(s.Scorings), drift,
 	}
 }
@@ -252,11 +253,4 @@ func printDrift(w io.Writer, all []release.Status) {
 			fmt.Fprintf(w, "%s: %s\n", s.Environment, s.Mend)
 		}
 	}
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }

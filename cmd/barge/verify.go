@@ -26,7 +26,7 @@ func verifyCommand(h *house) *cli.Command {
 			if err != nil {
 				return err
 			}
-			result := map[string]any{"format_version": 1, "environment": environment, "problems": append([]ledger.Problem{}, problems...)}
+			result := map[string]any{"environment": environment, "problems": append([]ledger.Problem{}, problems...)}
 			if err := h.print(result, func(w io.Writer) { printProblems(w, environment, problems) }); err != nil {
 				return err
 			}

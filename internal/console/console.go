@@ -55,14 +55,27 @@ func (c *Console) say(kind, colour, format string, args ...any) {
 	fmt.Fprintf(c.Err, "barge: %s %s\n", label, strings.ReplaceAll(text, "\n", "\n  "))
 }
 
-// Encode is a result as -o json has it: one document that ends its line.
+// FormatVersion is that of every result's shape; it grows with incompatible change.
+const FormatVersion = 1
+
+// Encode is a result as -o json has it: one object that begins with the version of its shape, and ends its line. What v
+// encodes to must be an object.
 func Encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
+	var fields, document bytes.Buffer
+	enc := json.NewEncoder(&fields)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	err := enc.Encode(v)
-	return b.Bytes(), err
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	rest, ok := strings.CutPrefix(fields.String(), "{")
+	if !ok {
+		return nil, fmt.Errorf("a result is an object, and this is %.20s", fields.String())
+	}
+	if !strings.HasPrefix(rest, "}") {
+		rest = "," + rest
+	}
+	err := json.Indent(&document, []byte(fmt.Sprintf(`{"format_version":%d%s`, FormatVersion, rest)), "", "  ")
+	return document.Bytes(), err
 }
 
 // Output is where a result goes. No Write to it fails: who prints line by line asks once, at the end, what Lost says.

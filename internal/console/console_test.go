@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"testing"
 	"time"
 
@@ -27,12 +28,19 @@ func TestOneTone(t *testing.T) {
 }
 
 func TestEncode(t *testing.T) {
-	got, err := Encode(map[string]string{"live": "a<b"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff("{\n  \"live\": \"a<b\"\n}\n", string(got)); diff != "" {
-		t.Error(diff)
+	for _, c := range []struct {
+		v    any
+		want string
+	}{
+		{map[string]string{"live": "a<b"}, "{\n  \"format_version\": 1,\n  \"live\": \"a<b\"\n}\n"},
+		{struct{}{}, "{\n  \"format_version\": 1\n}\n"},
+		{[]int{1}, ""},
+		{math.NaN(), ""},
+	} {
+		got, err := Encode(c.v)
+		if diff := cmp.Diff(c.want, string(got)); diff != "" || (err != nil) != (c.want == "") {
+			t.Errorf("%v: %v %s", c.v, err, diff)
+		}
 	}
 }
 

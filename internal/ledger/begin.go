@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -121,14 +122,7 @@ func (s *State) mayRule(r Rules) error {
 	if _, approved := s.RulesApproval(r.Digest); s.Rules.Digest == "" || r.Digest == s.Rules.Digest || approved {
 		return nil
 	}
-	return fmt.Errorf("the rules in force are %s, and nobody approved %s", s.Rules.Digest, named(r.Digest))
-}
-
-func named(digest string) string {
-	if digest == "" {
-		return "none"
-	}
-	return digest
+	return fmt.Errorf("the rules in force are %s, and nobody approved %s", s.Rules.Digest, cmp.Or(r.Digest, "none"))
 }
 
 func (s *State) mayReturn(b Begun) error {

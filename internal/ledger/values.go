@@ -28,7 +28,7 @@ const SlotPrefix = "slot:"
 const JobPrefix = "job:"
 
 // Values are pointers' values by pointer id, which is also the name by which a person knows them: "job:nightly",
-// "slot:SparkModel".
+// "slot:shared/SparkModel/Staging".
 type Values map[string]Value
 
 // ValueOf returns v as a canonical value.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,10 +45,10 @@ type Transport struct{ o Options }
 
 // New makes a Transport; nothing is dialled.
 func New(o Options) *Transport {
-	o.Attempts = or(o.Attempts, 6)
-	o.Idle = or(o.Idle, time.Minute)
-	o.Reach = or(o.Reach, 25*time.Second)
-	o.MaxWait = or(o.MaxWait, time.Minute)
+	o.Attempts = cmp.Or(o.Attempts, 6)
+	o.Idle = cmp.Or(o.Idle, time.Minute)
+	o.Reach = cmp.Or(o.Reach, 25*time.Second)
+	o.MaxWait = cmp.Or(o.MaxWait, time.Minute)
 	if o.Base == nil {
 		o.Base = base()
 	}
@@ -64,14 +65,6 @@ func New(o Options) *Transport {
 		o.Jitter = rand.Float64
 	}
 	return &Transport{o}
-}
-
-func or[T comparable](v, instead T) T {
-	var zero T
-	if v == zero {
-		return instead
-	}
-	return v
 }
 
 func base() *http.Transport {
