@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/bargeml/barge/artifacts"
 	"github.com/bargeml/barge/environments"
@@ -82,7 +83,7 @@ func (w *World) side(ctx context.Context, asked string) (*Side, error) {
 	if w.Project.Environment(asked) == nil {
 		c, err := w.open(ctx, asked)
 		if err != nil {
-			return nil, err
+			return nil, w.orEnvironment(asked, err)
 		}
 		s.Release, s.artifact, s.project = c.Release, c.artifact, c.project
 		return s, nil
@@ -96,7 +97,7 @@ func (w *World) side(ctx context.Context, asked string) (*Side, error) {
 	}
 	s.Environment, s.at, s.Release = asked, p, s.state.Champion.Release
 	if s.Release.Artifact == "" {
-		return nil, fmt.Errorf("%s has no champion that barge brought: there is nothing to compare with", asked)
+		return nil, fmt.Errorf("%s has no champion that barge brought: there is nothing to compare with; barge promote --to %s makes one", asked, asked)
 	}
 	c, err := w.open(ctx, s.Release.Artifact)
 	if err != nil {
@@ -104,6 +105,14 @@ func (w *World) side(ctx context.Context, asked string) (*Side, error) {
 	}
 	s.artifact, s.project = c.artifact, c.project
 	return s, nil
+}
+
+// orEnvironment adds to the error of a release that is not found the environment that was maybe meant.
+func (w *World) orEnvironment(asked string, err error) error {
+	if _, diags := w.Project.Resolve(asked); len(diags) > 0 && strings.HasPrefix(diags[0].Hint, "did you mean ") {
+		return fmt.Errorf("%w; %s: %s", err, diags[0].Summary, diags[0].Hint)
+	}
+	return err
 }
 
 // rules tells where the rules in force in an environment that was asked about are not those of barge.hcl.

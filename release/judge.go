@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -94,6 +95,23 @@ func (p *place) scores(ctx context.Context, s ledger.State) (*environments.Envir
 		scores = append(scores, *score)
 	}
 	return e, scores, nil
+}
+
+// carried is the environment as it counts for a release, by the manifest that is kept beside the ledger, else by the store.
+func (p *place) carried(ctx context.Context, r ledger.Release) (*environments.Environment, error) {
+	manifest, err := p.manifest(ctx, r.Artifact)
+	if err != nil {
+		c, missing := p.open(ctx, r.Artifact)
+		if missing != nil {
+			return nil, errors.Join(err, missing)
+		}
+		return c.project.Environment(p.name), nil
+	}
+	recorded, err := environments.FromRecorded(manifest.Recorded)
+	if err != nil {
+		return nil, fmt.Errorf("reading the manifest of %s: %w", r, err)
+	}
+	return p.Project.WithArtifact(recorded).Environment(p.name), nil
 }
 
 // championed is the environment as it counts for its champion: by the manifest that is kept beside the ledger.

@@ -119,14 +119,19 @@ func (w *World) Waive(ctx context.Context, environment, what, ref, reason string
 	case e == nil:
 		_, err := w.place(environment)
 		return nil, err
-	case kind == "gate" && e.Gate(name) == nil, kind == "score" && e.Score(name) == nil:
-		return nil, fmt.Errorf("waiving %s: environment %s has no such %s", what, environment, kind)
+	case kind == "gate" && e.Gate(name) == nil:
+		return nil, fmt.Errorf("waiving %s: environment %s has no such gate", what, environment)
 	case kind != "gate" && kind != "score" || name == "":
 		return nil, fmt.Errorf("waiving %q: write gate:NAME or score:NAME", what)
 	}
 	r, err := w.known(ctx, environment, ref)
 	if err != nil {
 		return nil, err
+	}
+	if kind == "score" && e.Score(name) == nil {
+		if err := w.scored(ctx, environment, r, name); err != nil {
+			return nil, fmt.Errorf("waiving %s: %w", what, err)
+		}
 	}
 	waived := ledger.Waived{What: what, Artifact: r.Artifact, Release: r.Name, Reason: reason}
 	said, err := w.say(ctx, environment, fmt.Sprintf("%s is waived for %s: %s", what, r, reason), func(_ *place, s ledger.State) (ledger.Body, error) {
@@ -139,6 +144,23 @@ func (w *World) Waive(ctx context.Context, environment, what, ref, reason string
 		return said, err
 	}
 	return said, w.proveWaived(ctx, environment, r)
+}
+
+// scored wants a release to bring a score that barge.hcl does not name: in a deploy project all come with releases. What was
+// live is known by its ledger, anything else by the store.
+func (w *World) scored(ctx context.Context, environment string, r ledger.Release, score string) error {
+	p, err := w.place(environment)
+	if err != nil {
+		return err
+	}
+	e, err := p.carried(ctx, r)
+	if err != nil {
+		return err
+	}
+	if e == nil || e.Score(score) == nil {
+		return fmt.Errorf("environment %s has no such score, in barge.hcl or in %s", environment, r)
+	}
+	return nil
 }
 
 // proveWaived ends the judging of a champion when every score that decides it is waived.

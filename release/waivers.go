@@ -3,6 +3,8 @@ package release
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/bargeml/barge/internal/ledger"
@@ -43,7 +45,7 @@ func (p *place) waivers(ctx context.Context, s ledger.State, artifact string) ([
 	return all, nil
 }
 
-// waivedHere are those of the environment's own gates and scores.
+// waivedHere are those of the environment's own gates and scores. A score may be the release's alone: in a deploy project.
 func (p *place) waivedHere(s ledger.State, artifact string) []Waiver {
 	e := p.Project.Environment(p.name)
 	var what []string
@@ -52,6 +54,11 @@ func (p *place) waivedHere(s ledger.State, artifact string) []Waiver {
 	}
 	for _, score := range e.Scores {
 		what = append(what, scoreGate(score.Name))
+	}
+	for _, w := range s.Waivers {
+		if strings.HasPrefix(w.Said.What, scoreGate("")) && !slices.Contains(what, w.Said.What) {
+			what = append(what, w.Said.What)
+		}
 	}
 	var all []Waiver
 	for _, name := range what {

@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strings"
@@ -62,8 +63,11 @@ func (w *writer) line(format string, args ...any) { fmt.Fprintf(w, format+"\n", 
 
 // note is a comment; whatever was read from files stays on its line.
 func (w *writer) note(format string, args ...any) {
-	w.line("# %s", strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " "))
+	w.line("# %s", oneLine(fmt.Sprintf(format, args...)))
 }
+
+// oneLine is a text without line breaks, as barge.hcl wants names.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // quote writes a text as HCL does.
 func quote(text string) string {
@@ -145,6 +149,11 @@ func (w *writer) workspaces() {
 		} else {
 			w.line("host = %s", quote(place.Host))
 		}
+		if w.p.code != nil {
+			if e := w.p.code.Environment(place.Name); e != nil {
+				w.auth(e.Workspace)
+			}
+		}
 		w.line("}\n")
 	}
 }
@@ -202,7 +211,7 @@ func (w *writer) model(m Model) {
 		return
 	}
 	if m.registered() != m.Label {
-		w.line("name = %s", quote(m.registered()))
+		w.line("name = %s", quote(oneLine(m.registered())))
 	}
 	w.line("registry = registry.main")
 	if m.Train.Notebook == "" {
@@ -267,9 +276,12 @@ func (w *writer) compute() {
 	c := w.p.compute
 	w.line("compute \"ml\" {")
 	if c.Existing != "" {
-		w.line("existing_cluster = %s", quote(c.Existing))
+		w.line("existing_cluster = %s", quote(oneLine(c.Existing)))
 	} else {
-		w.line("spark_version = %s\nnode_type = %s", quote(c.Spark), quote(c.Node))
+		if c.Node == "" {
+			w.note("nothing here says the nodes: these are the usual ones")
+		}
+		w.line("spark_version = %s\nnode_type = %s", quote(oneLine(cmp.Or(c.Spark, ordinaryCompute.Spark))), quote(oneLine(cmp.Or(c.Node, ordinaryCompute.Node))))
 		switch {
 		case c.Max > 0:
 			w.line("autoscale = { min = %d, max = %d }", min(c.Min, c.Max), c.Max)

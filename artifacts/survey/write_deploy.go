@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/bargeml/barge/environments"
 )
@@ -35,6 +37,8 @@ func (w *writer) deployed() {
 			w.note("a folder that an admin makes once, and the releasers manage: releases and the ledger stand below it")
 		}
 		w.line("path = %s", quote(e.Path))
+		w.text("title", e.Title)
+		w.list("formerly", e.Formerly)
 		w.rules(e)
 		if w.p.code == nil && i == w.gated() {
 			w.note("the gates' notebooks come with the release; their bars are set here, under the same names:")
@@ -88,15 +92,48 @@ func (w *writer) registries() {
 // apart writes a workspace that only a registry is in.
 func (w *writer) apart(name string) {
 	host := ""
-	if ws, diags := w.p.code.Workspace(name); !diags.HasErrors() {
-		host = ws.Host
+	if ws, _ := w.p.code.Workspace(name); ws != nil && ws.Host != "" {
+		host = quote(ws.Host)
+	} else {
+		v := variable(Place{Name: name})
+		w.line("variable %q {}\n", v)
+		host = "var." + v
 	}
-	if host != "" {
-		w.line("workspace %q {\nhost = %s\n}\n", name, quote(host))
+	w.line("workspace %q {\nhost = %s", name, host)
+	w.auth(name)
+	w.line("}\n")
+}
+
+var fromEnvironment = regexp.MustCompile(`^\s*\w+\s*=\s*env\("\w+"\)\s*$`)
+
+// auth writes how the code's project signs in to a workspace. What is not set here is written as that project has it, where
+// it names nothing but the environment, and else told.
+func (w *writer) auth(workspace string) {
+	ws, unset := w.p.code.Workspace(workspace)
+	if ws == nil || ws.Auth == nil {
 		return
 	}
-	v := variable(Place{Name: name})
-	w.line("variable %q {}\n\nworkspace %q {\nhost = var.%s\n}\n", v, name, v)
+	w.line("auth %q {", ws.Auth.Kind)
+	for _, name := range slices.Sorted(maps.Keys(ws.Auth.Settings)) {
+		w.line("%s = %s", name, quote(ws.Auth.Settings[name]))
+	}
+	if secret := ws.Auth.Token; secret != "" {
+		name := "token"
+		if ws.Auth.Kind == "client-secret" {
+			name = "client_secret"
+		}
+		w.line("%s = secret(%s)", name, quote(string(secret)))
+	}
+	for _, d := range unset {
+		switch line := append(d.Snippet, "")[0]; {
+		case !strings.HasPrefix(d.In, "auth "):
+		case fromEnvironment.MatchString(line):
+			w.line("%s", line)
+		default:
+			w.note("the code's project has %s, and %s", line, d.Summary)
+		}
+	}
+	w.line("}")
 }
 
 // rules writes what is not brought by a release.
