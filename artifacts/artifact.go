@@ -176,6 +176,15 @@ func (s *Store) put(ctx context.Context, m Manifest, parts []part) (string, erro
 	return id, nil
 }
 
+// stored is the artifact that put has stored, without reading it again.
+func (s *Store) stored(id string, m Manifest, parts []part) *Artifact {
+	a := &Artifact{Manifest: m, id: id, target: s.target}
+	for _, p := range parts {
+		a.layers = append(a.layers, p.Descriptor)
+	}
+	return a
+}
+
 func (s *Store) pushPart(ctx context.Context, p part) error {
 	there, err := s.target.Exists(ctx, p.Descriptor)
 	if err != nil || there {

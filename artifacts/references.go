@@ -3,7 +3,6 @@ package artifacts
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 )
 
@@ -20,9 +19,9 @@ const pipInstall = "%pip install -r"
 
 var (
 	// A path that is made of more than one text ("./" + name) is not known before it runs.
-	notebookRun = regexp.MustCompile(`dbutils\s*\.\s*notebook\s*\.\s*run\s*\(\s*(?:[^()"']*\bpath\s*=\s*)?[rRuU]?(?:"([^"\n]+)"|'([^'\n]+)')\s*[,)]`)
-	importLine  = regexp.MustCompile(`^\s*(?:import\s+(.+)|from\s+(\.*[\w.]*)\s+import\s+(.+))$`)
-	opened      = regexp.MustCompile(`^\s*from\s+\S+\s+import\s*\([^)]*$`)
+	notebookRun = whenNeeded(`dbutils\s*\.\s*notebook\s*\.\s*run\s*\(\s*(?:[^()"']*\bpath\s*=\s*)?[rRuU]?(?:"([^"\n]+)"|'([^'\n]+)')\s*[,)]`)
+	importLine  = whenNeeded(`^\s*(?:import\s+(.+)|from\s+(\.*[\w.]*)\s+import\s+(.+))$`)
+	opened      = whenNeeded(`^\s*from\s+\S+\s+import\s*\([^)]*$`)
 )
 
 // references finds what a file brings in. Text cells, comments and texts of several lines bring in nothing.
@@ -101,7 +100,7 @@ func codeReferences(source, language string, at func(line int) string) []referen
 	code := strings.Join(lines, "\n")
 	var called [][]int
 	if strings.Contains(code, "dbutils") {
-		called = notebookRun.FindAllStringSubmatchIndex(code, -1)
+		called = notebookRun().FindAllStringSubmatchIndex(code, -1)
 	}
 	for _, m := range called {
 		target := ""
@@ -122,7 +121,7 @@ func codeReferences(source, language string, at func(line int) string) []referen
 			continue
 		}
 		if strings.Contains(t, "import") {
-			for j := i + 1; opened.MatchString(line) && j < len(lines); j++ {
+			for j := i + 1; opened().MatchString(line) && j < len(lines); j++ {
 				line = strings.TrimRight(line, " \t") + " " + strings.TrimSpace(lines[j])
 			}
 			for statement := range strings.SplitSeq(line, ";") {
@@ -192,7 +191,7 @@ func turns(quote string) string {
 
 // imports are the modules that a statement of Python imports; names imported from a package may be modules themselves.
 func imports(line string) []reference {
-	m := importLine.FindStringSubmatch(strings.TrimRight(line, " \t\r"))
+	m := importLine().FindStringSubmatch(strings.TrimRight(line, " \t\r"))
 	if m == nil {
 		return nil
 	}
