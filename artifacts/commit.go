@@ -35,6 +35,8 @@ type Commit struct {
 	lfs   *lfs
 	packs *packReader // of one that reads many files, beside others; else nil
 
+	borrowed []string // submodules whose files ship
+
 	head, allowDirty bool // it was asked for as HEAD; its files may be changed in the working tree
 }
 
@@ -88,7 +90,10 @@ func OpenCommit(ctx context.Context, dir string, o CommitOptions) (*Commit, erro
 		Hash: found.Hash.String(), Ref: ref, Time: found.Committer.When.UTC(), Folder: folder,
 		Author: fmt.Sprintf("%s <%s>", found.Author.Name, found.Author.Email), repo: r, tree: tree,
 	}
-	c.lfs = &lfs{repo: r, server: sync.OnceValues(func() (*lfsServer, error) { return c.lfsServer(o.HTTP) })}
+	c.lfs = &lfs{
+		repo: r, first: c.fetchFirst("origin"), answers: map[string]lfsAnswer{},
+		server: sync.OnceValues(func() (*lfsServer, error) { return c.lfsServer(ctx, o.HTTP) }),
+	}
 	if o.Ref != "" {
 		return c, nil
 	}
@@ -144,6 +149,8 @@ type entry struct {
 	path string // in the repository
 	hash plumbing.Hash
 	mode filemode.FileMode
+
+	borrowed bool // it is in a submodule
 }
 
 // walk calls fn for all that is below a folder of the repository, in git's order. There being no such folder is
@@ -189,7 +196,7 @@ func (c *Commit) descend(ctx context.Context, tree *object.Tree, at string, fn f
 // find looks one path up; false when the commit has no such thing.
 func (c *Commit) find(p string) (entry, bool, error) {
 	e, err := c.tree.FindEntry(p)
-	if errors.Is(err, object.ErrEntryNotFound) || errors.Is(err, object.ErrDirectoryNotFound) {
+	if errors.Is(err, object.ErrEntryNotFound) || errors.Is(err, object.ErrDirectoryNotFound) || err != nil && c.inSubmodule(p) {
 		return entry{}, false, nil
 	}
 	if err != nil {
@@ -261,7 +268,7 @@ func (c *Commit) follow(e entry) (entry, error) {
 		switch e.mode {
 		case filemode.Symlink:
 		case filemode.Submodule:
-			return e, errors.New("it is a git submodule, which is not part of the commit: exclude it, or bring its files into the repository")
+			return e, errors.New("it is a git submodule, which is not part of the commit: begin a pattern of notebooks.include with it, exclude it, or bring its files into the repository")
 		default:
 			return e, nil
 		}

@@ -49,10 +49,10 @@ func (c *Commit) changed(ctx context.Context) ([]string, error) {
 	return changed, nil
 }
 
-// unchanged holds files outside the project folder, which only the project's paths tell of, to what OpenCommit holds
-// those in it.
+// unchanged holds files outside the project folder and those of submodules, which only the project's paths tell of, to
+// what OpenCommit holds those in it.
 func (c *Commit) unchanged(files []candidate) error {
-	if !c.head || c.Folder == "." {
+	if !c.head || c.Folder == "." && len(c.borrowed) == 0 {
 		return nil
 	}
 	look, err := c.repo.lookAt()
@@ -61,7 +61,8 @@ func (c *Commit) unchanged(files []candidate) error {
 	}
 	var changed []string
 	for _, f := range files {
-		if strings.HasPrefix(f.path, c.Folder+"/") || slices.Contains(c.LeftOut, f.path) {
+		here := c.Folder == "." || strings.HasPrefix(f.path, c.Folder+"/")
+		if here && !f.borrowed || slices.Contains(c.LeftOut, f.path) {
 			continue
 		}
 		same, err := look.same(c, f.entry)
@@ -139,7 +140,7 @@ func (l *looker) same(c *Commit, e entry) (bool, error) {
 	if staged != nil && (staged.Hash != e.hash || staged.Mode != e.mode || staged.Stage != 0) {
 		return false, nil
 	}
-	if staged == nil && len(l.staged) > 0 {
+	if staged == nil && len(l.staged) > 0 && !e.borrowed {
 		return l.sameFolder(c, e) // or removed from the index
 	}
 	if staged != nil && staged.SkipWorktree {

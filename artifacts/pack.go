@@ -38,6 +38,9 @@ func pack(ctx context.Context, c *Commit, a *environments.Artifact, aside string
 	if a == nil {
 		return nil, errors.New("barge.hcl has no artifact block: a deploy project takes its releases from the store by name")
 	}
+	if err := c.borrow(a.Notebooks); err != nil {
+		return nil, err
+	}
 	folder, err := c.place(a.Notebooks.From)
 	if err != nil {
 		return nil, fmt.Errorf("notebooks.from: %w", err)
@@ -152,7 +155,8 @@ func (c *Commit) matching(ctx context.Context, what, from string, include, exclu
 		return slices.ContainsFunc(patterns, func(pattern string) bool { return doublestar.MatchUnvalidated(pattern, p) })
 	}
 	var found []candidate
-	err = c.walk(ctx, root, func(e entry) error {
+	var take func(e entry) error
+	take = func(e entry) error {
 		as := e.path
 		if root != "." {
 			as = strings.TrimPrefix(e.path, root+"/")
@@ -160,12 +164,22 @@ func (c *Commit) matching(ctx context.Context, what, from string, include, exclu
 		if matchesAny(exclude, as) || e.path == root {
 			return nil
 		}
+		if tree, ok, err := c.submodule(e); ok || err != nil {
+			if err != nil {
+				return err
+			}
+			return c.descend(ctx, tree, e.path, func(e entry) error {
+				e.borrowed = true
+				return take(e)
+			})
+		}
 		hides, err := c.hidesFolder(e)
 		if hides || matchesAny(include, as) {
 			found = append(found, candidate{as, e})
 		}
 		return err
-	})
+	}
+	err = c.walk(ctx, root, take)
 	if errors.Is(err, object.ErrDirectoryNotFound) {
 		return nil, fmt.Errorf("%s: commit %.12s has no folder %s: is it committed?", what, c.Hash, root)
 	}
@@ -173,6 +187,7 @@ func (c *Commit) matching(ctx context.Context, what, from string, include, exclu
 		return nil, err
 	}
 	slices.SortFunc(found, func(a, b candidate) int { return strings.Compare(a.as, b.as) })
+	c.lfs.expect(found)
 	return found, c.repo.bring(found)
 }
 

@@ -31,7 +31,7 @@ func TestRefusedSources(t *testing.T) {
 		}, "notebooks/sub.py: it is a git submodule"},
 		{"submodule with notebooks", func(y *yard) {
 			y.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", "file://"+newRepo(y.t, map[string]string{"x.py": "x"}).dir, "notebooks/vendor")
-		}, "notebooks/vendor: it is a git submodule, which is not part of the commit: exclude it"},
+		}, "notebooks/vendor: it is a git submodule, which is not part of the commit: begin a pattern of notebooks.include with it, exclude it"},
 		{"symlink to a folder", func(y *yard) { link(y, "notebooks/more", "../conf") }, "notebooks/more: it is a symlink to the folder conf, whose files would not ship"},
 		{"one notebook twice", func(y *yard) { y.write(map[string]string{"notebooks/score.py": notebook("1")}) }, "notebooks/score.ipynb and notebooks/score.py: on Databricks both are score"},
 		{"case", func(y *yard) { y.write(map[string]string{"notebooks/TRAIN.py": notebook("1")}) }, "notebooks/TRAIN.py and notebooks/train.py differ in case alone"},
