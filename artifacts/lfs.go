@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -56,6 +57,11 @@ func (p lfsPointer) oid() string { return strings.TrimPrefix(p.digest, digestPre
 type lfs struct {
 	repo   *repository
 	server func() (*lfsServer, error) // found when it is needed, once
+	first  string                     // what to type where there is no server
+
+	mu       sync.Mutex
+	expected [][]candidate
+	answers  map[string]lfsAnswer // of the server, by oid
 }
 
 // open reads an object, which at its end is what the pointer says, or an error.
@@ -83,16 +89,18 @@ func (l *lfs) local(p lfsPointer) (io.ReadCloser, error) {
 			store = filepath.Join(l.repo.common, store)
 		}
 	}
+	stores := []string{store}
+	for _, lender := range l.repo.objects[1:] {
+		stores = append(stores, filepath.Join(filepath.Dir(lender), "lfs"))
+	}
 	oid := p.oid()
-	name := filepath.Join(store, "objects", oid[:2], oid[2:4], oid)
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
+	for _, store := range stores {
+		name := filepath.Join(store, "objects", oid[:2], oid[2:4], oid)
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Size() == p.size {
+			return os.Open(name)
+		}
 	}
-	if !info.Mode().IsRegular() || info.Size() != p.size {
-		return nil, fs.ErrNotExist
-	}
-	return os.Open(name)
+	return nil, fs.ErrNotExist
 }
 
 // open reads the content of a file of the commit: what git LFS keeps for it, where there is but a pointer in git.

@@ -2,121 +2,31 @@ package artifacts
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
-	"strings"
-
-	gitconfig "github.com/go-git/go-git/v5/plumbing/format/config"
+	"strconv"
+	"sync"
 )
 
-const lfsMediaType = "application/vnd.git-lfs+json"
+const (
+	lfsMediaType = "application/vnd.git-lfs+json"
+	lfsBatch     = 100 // objects that are asked for at once
+)
 
-// fetchFirst is the way out wherever the server is of no help.
-const fetchFirst = "run git lfs fetch before (in a pipeline: checkout with lfs: true)"
-
-// lfsServer is where a repository's git LFS objects are, and what signs in there.
+// lfsServer is where a repository's git LFS objects are, and what signs in there. It is safe for concurrent use.
 type lfsServer struct {
-	at     *url.URL // without user and password
+	at    *url.URL // without user and password
+	http  http.RoundTripper
+	first string // what to type where it is of no help
+
+	mu     sync.Mutex
 	header http.Header
-	http   http.RoundTripper
-}
-
-// download opens an object at the server. Its bytes are not checked yet.
-func (l *lfs) download(ctx context.Context, p lfsPointer) (io.ReadCloser, error) {
-	s, err := l.server()
-	if err != nil {
-		return nil, fmt.Errorf("object %.19s is not in this clone: %w: %s", p.digest, err, fetchFirst)
-	}
-	action, err := s.ask(ctx, p)
-	if err != nil {
-		return nil, fmt.Errorf("object %.19s is not in this clone: asking %s for it: %w", p.digest, s.at.Host, err)
-	}
-	r, err := s.get(ctx, action)
-	if err != nil {
-		return nil, fmt.Errorf("object %.19s is not in this clone: downloading it: %w", p.digest, err)
-	}
-	return r, nil
-}
-
-// lfsServer finds the server as git-lfs does: by what the clone says, then by the commit's .lfsconfig, then from origin.
-func (c *Commit) lfsServer(transport http.RoundTripper) (*lfsServer, error) {
-	own, err := c.repo.config()
-	if err != nil {
-		return nil, err
-	}
-	declared, err := c.lfsConfig()
-	if err != nil {
-		return nil, err
-	}
-	origin := own.Section("remote").Subsection("origin").Option("url")
-	remote, _ := url.Parse(origin)
-	written := ""
-	for _, config := range []*gitconfig.Config{own, declared} {
-		written = cmp.Or(written, config.Section("lfs").Option("url"), config.Section("remote").Subsection("origin").Option("lfsurl"))
-	}
-	if written == "" && origin == "" {
-		return nil, errors.New("there is no remote origin, nor lfs.url, that would name its server")
-	}
-	written = cmp.Or(written, strings.TrimSuffix(strings.TrimSuffix(origin, "/"), ".git")+".git/info/lfs")
-	at, err := url.Parse(written)
-	if err != nil || at.Host == "" || at.Scheme != "https" && at.Scheme != "http" {
-		return nil, errors.New("its server is not reached by https") // the text may hold a password
-	}
-	s := &lfsServer{at: at, header: http.Header{}, http: transport}
-	s.signIn(own, remote)
-	s.at.User = nil
-	return s, nil
-}
-
-func (c *Commit) lfsConfig() (*gitconfig.Config, error) {
-	config := gitconfig.New()
-	b, err := c.atRoot(".lfsconfig")
-	if errors.Is(err, fs.ErrNotExist) {
-		return config, nil
-	}
-	if err == nil {
-		err = gitconfig.NewDecoder(bytes.NewReader(b)).Decode(config)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading .lfsconfig: %w", err)
-	}
-	return config, nil
-}
-
-// signIn takes what the clone has for that server: headers as pipelines leave them in its configuration, or user and
-// password of its address or, on the same host, of origin's.
-func (s *lfsServer) signIn(own *gitconfig.Config, remote *url.URL) {
-	for _, sub := range own.Section("http").Subsections {
-		of, err := url.Parse(sub.Name)
-		if err != nil || !sameHost(of, s.at) || !strings.HasPrefix(strings.TrimSuffix(s.at.Path, "/")+"/", strings.TrimSuffix(of.Path, "/")+"/") {
-			continue
-		}
-		for _, line := range sub.OptionAll("extraheader") {
-			if name, value, ok := strings.Cut(line, ":"); ok {
-				s.header.Set(strings.TrimSpace(name), strings.TrimSpace(value))
-			}
-		}
-	}
-	user := s.at.User
-	if user == nil && remote != nil && sameHost(remote, s.at) {
-		user = remote.User
-	}
-	if s.header.Get("Authorization") == "" && user != nil {
-		password, _ := user.Password()
-		r := http.Request{Header: s.header}
-		r.SetBasicAuth(user.Username(), password)
-	}
-}
-
-func sameHost(a, b *url.URL) bool {
-	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Host, b.Host)
+	helper func(context.Context) (user, password string, ok bool) // asked once, when what is there does not sign in
 }
 
 // lfsAction is one request that the server asks for.
@@ -137,84 +47,146 @@ type lfsAnswer struct {
 	} `json:"error"`
 }
 
-// ask asks for the address of an object, by the batch API.
-func (s *lfsServer) ask(ctx context.Context, p lfsPointer) (*lfsAction, error) {
+// ask asks for the addresses of objects, by the batch API, and gives the answers by oid.
+func (s *lfsServer) ask(ctx context.Context, pointers []lfsPointer) (map[string]lfsAnswer, error) {
 	type object = map[string]any
-	body, err := json.Marshal(object{
-		"operation": "download", "transfers": []string{"basic"}, "hash_algo": "sha256",
-		"objects": []object{{"oid": p.oid(), "size": p.size}},
+	objects := make([]object, len(pointers))
+	for i, p := range pointers {
+		objects[i] = object{"oid": p.oid(), "size": p.size}
+	}
+	body, err := json.Marshal(object{"operation": "download", "transfers": []string{"basic"}, "hash_algo": "sha256", "objects": objects})
+	if err != nil {
+		return nil, err
+	}
+	answered, err := s.send(ctx, true, func() (*http.Request, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.at.JoinPath("objects", "batch").String(), bytes.NewReader(body))
+		if err == nil {
+			r.Header.Set("Accept", lfsMediaType)
+			r.Header.Set("Content-Type", lfsMediaType)
+		}
+		return r, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.at.JoinPath("objects", "batch").String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	r.Header = s.header.Clone()
-	r.Header.Set("Accept", lfsMediaType)
-	r.Header.Set("Content-Type", lfsMediaType)
-	answered, err := s.send(r)
-	if err != nil {
-		return nil, err
-	}
-	defer answered.Close()
+	defer answered.Body.Close()
 	var answer struct {
 		Objects []lfsAnswer `json:"objects"`
 	}
-	if err := json.NewDecoder(io.LimitReader(answered, 1<<20)).Decode(&answer); err != nil {
-		return nil, fmt.Errorf("it does not answer as a git LFS server: %w", err)
+	if err := json.NewDecoder(io.LimitReader(answered.Body, 1<<20)).Decode(&answer); err != nil {
+		return nil, errors.New("it does not answer as a git LFS server: " + s.first)
 	}
+	by := map[string]lfsAnswer{}
 	for _, o := range answer.Objects {
-		switch {
-		case o.OID != p.oid():
-		case o.Error != nil:
-			return nil, fmt.Errorf("it has no such object (%d): git lfs push origin --object-id %s, in a clone that has it", o.Error.Code, p.oid())
-		case o.Actions.Download != nil:
-			return o.Actions.Download, nil
-		}
+		by[o.OID] = o
 	}
-	return nil, errors.New("its answer says nothing of that object: " + fetchFirst)
+	return by, nil
 }
 
-// get opens what an action names.
-func (s *lfsServer) get(ctx context.Context, a *lfsAction) (io.ReadCloser, error) {
+// action is where an object is, by an answer.
+func (s *lfsServer) action(a lfsAnswer, p lfsPointer) (*lfsAction, error) {
+	switch {
+	case a.Error != nil && (a.Error.Code == http.StatusNotFound || a.Error.Code == http.StatusGone):
+		return nil, fmt.Errorf("it has no such object (%d): git lfs push origin --object-id %s, in a clone that has it", a.Error.Code, p.oid())
+	case a.Error != nil:
+		return nil, fmt.Errorf("it does not give it (%d): %s", a.Error.Code, s.first)
+	case a.Actions.Download == nil:
+		return nil, errors.New("its answer says nothing of that object: " + s.first)
+	}
+	return a.Actions.Download, nil
+}
+
+// get opens what an action names, from an offset on.
+func (s *lfsServer) get(ctx context.Context, a *lfsAction, offset int64) (io.ReadCloser, error) {
+	improper := errors.New("the server gave no proper address for it") // an address can hold a signature
 	to, err := s.at.Parse(a.Href)
 	if err != nil || to.Host == "" || to.Scheme != "https" && to.Scheme != "http" {
-		return nil, errors.New("the server gave no proper address for it") // an address can hold a signature
+		return nil, improper
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
-	if err != nil {
-		return nil, errors.New("the server gave no proper address for it")
-	}
-	if sameHost(to, s.at) {
-		r.Header = s.header.Clone()
-	}
-	for name, value := range a.Header {
-		r.Header.Set(name, value)
-	}
-	return s.send(r)
-}
-
-// send gives the body of an answer, which was good. Its errors name the host, and nothing that signs in there.
-func (s *lfsServer) send(r *http.Request) (io.ReadCloser, error) {
-	answered, err := (&http.Client{Transport: s.http}).Do(r)
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err // its text has the address in it, signature and all
-	}
+	answered, err := s.send(ctx, sameHost(to, s.at), func() (*http.Request, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
+		if err != nil {
+			return nil, improper
+		}
+		for name, value := range a.Header {
+			r.Header.Set(name, value)
+		}
+		if offset > 0 {
+			r.Header.Set("Range", "bytes="+strconv.FormatInt(offset, 10)+"-")
+		}
+		return r, nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	if answered.StatusCode == http.StatusOK {
-		return answered.Body, nil
+	if offset > 0 && answered.StatusCode != http.StatusPartialContent {
+		if _, err := io.CopyN(io.Discard, answered.Body, offset); err != nil {
+			return nil, errors.Join(err, answered.Body.Close())
+		}
 	}
-	_ = answered.Body.Close()
+	return answered.Body, nil
+}
+
+// send gives an answer that was good. To the server itself it sends what signs in there, and where that is not enough what
+// git's credential helpers know. Its errors name the host, and nothing that signs in there.
+func (s *lfsServer) send(ctx context.Context, own bool, request func() (*http.Request, error)) (*http.Response, error) {
+	for {
+		r, err := request()
+		if err != nil {
+			return nil, err
+		}
+		var sent http.Header
+		if own {
+			sent = s.signedIn()
+			for name, values := range sent {
+				if r.Header.Get(name) == "" {
+					r.Header[name] = values
+				}
+			}
+		}
+		answered, err := (&http.Client{Transport: s.http}).Do(r)
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // its text has the address in it, signature and all
+		}
+		if err != nil {
+			return nil, err
+		}
+		if answered.StatusCode == http.StatusOK || answered.StatusCode == http.StatusPartialContent {
+			return answered, nil
+		}
+		_ = answered.Body.Close()
+		if !own || answered.StatusCode != http.StatusUnauthorized || !s.signInBetter(ctx, sent) {
+			return nil, s.refusal(r.URL.Host, answered)
+		}
+	}
+}
+
+func (s *lfsServer) signedIn() http.Header {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.header.Clone()
+}
+
+// signInBetter asks the helpers, once; true when there is something else now than what was sent.
+func (s *lfsServer) signInBetter(ctx context.Context, sent http.Header) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.helper != nil {
+		user, password, ok := s.helper(ctx)
+		if s.helper = nil; ok {
+			s.basic(user, password)
+		}
+	}
+	return s.header.Get("Authorization") != sent.Get("Authorization")
+}
+
+func (s *lfsServer) refusal(host string, answered *http.Response) error {
 	switch answered.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return nil, fmt.Errorf("%s wants another sign-in than this clone has (%s): %s", r.URL.Host, answered.Status, fetchFirst)
+		return fmt.Errorf("%s wants another sign-in than this clone has (%s): %s", host, answered.Status, s.first)
 	case http.StatusNotFound:
-		return nil, fmt.Errorf("%s does not know it (%s): is it the repository's git LFS server? %s", r.URL.Host, answered.Status, fetchFirst)
+		return fmt.Errorf("%s does not know it (%s): is it the repository's git LFS server? %s", host, answered.Status, s.first)
 	}
-	return nil, fmt.Errorf("%s answered %s: %s", r.URL.Host, answered.Status, fetchFirst)
+	return fmt.Errorf("%s answered %s: %s", host, answered.Status, s.first)
 }

@@ -206,7 +206,9 @@ func (c *Commit) modelFiles(ctx context.Context, written string) ([]candidate, e
 		return nil, fmt.Errorf("commit %.12s has no %s: is it committed?", c.Hash, at)
 	}
 	if e.mode != filemode.Dir {
-		return []candidate{{path.Base(at), e}}, nil
+		files := []candidate{{path.Base(at), e}}
+		c.lfs.expect(files)
+		return files, nil
 	}
 	return c.matching(ctx, "path", written, []string{"**"}, nil)
 }

@@ -17,6 +17,11 @@ import (
 // TestMain lets the test binary be a second process that builds.
 func TestMain(m *testing.M) {
 	if os.Getenv("BARGE_TEST_BUILD") == "" {
+		for name, value := range map[string]string{"GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1"} {
+			if err := os.Setenv(name, value); err != nil {
+				panic(err)
+			}
+		}
 		os.Exit(m.Run())
 	}
 	if err := buildElsewhere(); err != nil {

@@ -360,7 +360,7 @@ func (h *house) committed(ctx context.Context, c *cli.Context) (*artifacts.Commi
 			hint:    "its releases come from the store by name; they are built where the notebooks are",
 		}
 	}
-	commit, err := artifacts.OpenCommit(ctx, h.dir, artifacts.CommitOptions{Ref: c.String("ref"), AllowDirty: c.Bool("allow-dirty"), HTTP: h.transport()})
+	commit, err := artifacts.OpenCommit(ctx, h.dir, artifacts.CommitOptions{Ref: c.String("ref"), AllowDirty: c.Bool("allow-dirty"), HTTP: h.transport().Reading()})
 	if err != nil {
 		return nil, nil, committedFirst(err)
 	}

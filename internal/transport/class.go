@@ -32,6 +32,15 @@ func Default(ctx context.Context, c Class) context.Context {
 	return With(ctx, c)
 }
 
+// Reading is t for requests that change nothing, whatever their method: all of them are Safe.
+func (t *Transport) Reading() http.RoundTripper { return reading{t} }
+
+type reading struct{ t *Transport }
+
+func (s reading) RoundTrip(r *http.Request) (*http.Response, error) {
+	return s.t.RoundTrip(r.WithContext(With(r.Context(), Safe)))
+}
+
 type askKey struct{}
 
 // Asking returns a context whose requests ask right before each sending, repetitions too; an error keeps the request

@@ -148,6 +148,18 @@ func TestRepeatsByClass(t *testing.T) {
 	}
 }
 
+func TestReadingIsSafe(t *testing.T) {
+	s := &script{answers: []http.HandlerFunc{status(503), hangUp, status(200)}}
+	server := httptest.NewServer(s)
+	defer server.Close()
+	c := newClock()
+	client := &http.Client{Transport: New(Options{Base: &http.Transport{}, Now: c.Now, Sleep: c.Sleep}).Reading()}
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader("body"))
+	if resp, err := client.Do(r); err != nil || resp.StatusCode != http.StatusOK || len(s.seen()) != 3 {
+		t.Errorf("%v, %v after %d requests", resp, err, len(s.seen()))
+	}
+}
+
 func TestWaits(t *testing.T) {
 	date := newClock().now.Add(90 * time.Second).Format(http.TimeFormat)
 	for _, tc := range []struct {
