@@ -148,7 +148,7 @@ func (d Diagnostic) at(source []byte, r hcl.Range) Diagnostic {
 func withoutSecrets(lines []string) []string {
 	end := ""
 	for i, line := range lines {
-		switch begun := secretLines.FindStringSubmatch(line); {
+		switch begun := secretLines().FindStringSubmatch(line); {
 		case end == "" && begun != nil:
 			end = begun[1]
 		case end == "":
@@ -163,22 +163,22 @@ func withoutSecrets(lines []string) []string {
 
 var (
 	secretName  = regexp.MustCompile(`(?i)token|secret|password|key`)
-	secretLines = regexp.MustCompile(`(?i)(?:token|secret|password|key)\w*"?\s*[=(:]\s*<<-?\s*(\w+)`)
-	givenSecret = regexp.MustCompile(`(?i)((?:token|secret|password|key)\w*"?\s*[=(:]\s*)"((?:\\.|[^"\\])*)(?:"|$)`)
-	signedURL   = regexp.MustCompile(`://[^/@\s"]*@`)
+	secretLines = whenNeeded(`(?i)(?:token|secret|password|key)\w*"?\s*[=(:]\s*<<-?\s*(\w+)`)
+	givenSecret = whenNeeded(`(?i)((?:token|secret|password|key)\w*"?\s*[=(:]\s*)"((?:\\.|[^"\\])*)(?:"|$)`)
+	signedURL   = whenNeeded(`://[^/@\s"]*@`)
 	longLine    = 160
 )
 
 // blank makes a line of a file fit to be shown: no text that stands where a secret belongs, no control characters.
 func blank(line string) string {
-	line = givenSecret.ReplaceAllStringFunc(line, func(found string) string {
-		parts := givenSecret.FindStringSubmatch(found)
+	line = givenSecret().ReplaceAllStringFunc(line, func(found string) string {
+		parts := givenSecret().FindStringSubmatch(found)
 		if _, err := ParseSecretRef(parts[2]); err == nil {
 			return found
 		}
 		return parts[1] + `"…"`
 	})
-	line = signedURL.ReplaceAllString(line, "://…@")
+	line = signedURL().ReplaceAllString(line, "://…@")
 	line = strings.Map(func(r rune) rune {
 		if r == '\t' {
 			return ' '

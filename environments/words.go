@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -78,16 +79,21 @@ var beside = map[string]said{
 	"Invalid character ;":                     {"; cannot stand here", oneEach},
 }
 
+// whenNeeded is a regular expression that is compiled when it is first needed: what has no mistakes needs none of them.
+func whenNeeded(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
+
 var (
-	setBefore  = regexp.MustCompile(`^The argument "([^"]*)" was already set at (\S+?):([0-9]+),`)
-	noSuch     = regexp.MustCompile(`^There is no function named "([^"]*)"\.`)
-	argumentsN = regexp.MustCompile(`^Function "([^"]*)" expects(?: only)? ([0-9]+) argument\(s\)\.(?: Missing value for "([^"]*)"\.)?`)
-	operand    = regexp.MustCompile(`^Unsuitable value for (?:left|right|unary) operand: (.+)\.$`)
-	noneInIt   = regexp.MustCompile(`^Can't access attributes on a .*\((.+)\)\.`)
-	noneNamed  = regexp.MustCompile(`^This object does not have an attribute named "([^"]*)"\.`)
-	iteration  = regexp.MustCompile(`^A value of type (.+) cannot be used as the collection in a 'for' expression\.`)
-	wanted     = regexp.MustCompile(`^(?:an? )?([a-z ]+?) (?:is )?required(?:, but have (.+))?$`)
-	startsLine = regexp.MustCompile(`^(&&|\|\||[=!<>]=|[<>?:+*/%-])`)
+	setBefore  = whenNeeded(`^The argument "([^"]*)" was already set at (\S+?):([0-9]+),`)
+	noSuch     = whenNeeded(`^There is no function named "([^"]*)"\.`)
+	argumentsN = whenNeeded(`^Function "([^"]*)" expects(?: only)? ([0-9]+) argument\(s\)\.(?: Missing value for "([^"]*)"\.)?`)
+	operand    = whenNeeded(`^Unsuitable value for (?:left|right|unary) operand: (.+)\.$`)
+	noneInIt   = whenNeeded(`^Can't access attributes on a .*\((.+)\)\.`)
+	noneNamed  = whenNeeded(`^This object does not have an attribute named "([^"]*)"\.`)
+	iteration  = whenNeeded(`^A value of type (.+) cannot be used as the collection in a 'for' expression\.`)
+	wanted     = whenNeeded(`^(?:an? )?([a-z ]+?) (?:is )?required(?:, but have (.+))?$`)
+	startsLine = whenNeeded(`^(&&|\|\||[=!<>]=|[<>?:+*/%-])`)
 )
 
 // inOurWords says what HCL says in words of its own; nil where those will do.
@@ -101,8 +107,8 @@ func inOurWords(d *hcl.Diagnostic, source []byte) *said {
 	}
 	if d.Summary == "Argument or block definition required" {
 		rest := source[min(d.Subject.Start.Byte, len(source)):]
-		if startsLine.Match(rest) {
-			return &said{"a line cannot begin with " + string(startsLine.Find(rest)), "put a value of several lines between ( and )"}
+		if startsLine().Match(rest) {
+			return &said{"a line cannot begin with " + string(startsLine().Find(rest)), "put a value of several lines between ( and )"}
 		}
 		if after := strings.TrimLeft(string(rest[min(len(at), len(rest)):]), " \t"); strings.HasPrefix(after, ":") {
 			return &said{"an attribute is written with =", "write " + at + " = VALUE"}
@@ -126,16 +132,16 @@ func inOurWords(d *hcl.Diagnostic, source []byte) *said {
 
 // ofDetail is inOurWords where a detail has to be read.
 func ofDetail(d *hcl.Diagnostic) *said {
-	if parts := setBefore.FindStringSubmatch(d.Detail); parts != nil {
+	if parts := setBefore().FindStringSubmatch(d.Detail); parts != nil {
 		return &said{fmt.Sprintf("%q is set twice", parts[1]), "the first is on " + parts[2] + " line " + parts[3]}
 	}
-	if parts := noSuch.FindStringSubmatch(d.Detail); parts != nil {
+	if parts := noSuch().FindStringSubmatch(d.Detail); parts != nil {
 		return noFunction(parts[1])
 	}
 	if strings.HasSuffix(d.Detail, "string required, but have secret.") {
 		return &said{"a secret cannot be part of a text", `it stands alone, where a secret is wanted: token = secret("env:NAME")`}
 	}
-	if parts := argumentsN.FindStringSubmatch(d.Detail); parts != nil {
+	if parts := argumentsN().FindStringSubmatch(d.Detail); parts != nil {
 		ours := said{summary: fmt.Sprintf("%s() takes %s arguments", parts[1], parts[2])}
 		if parts[2] == "1" {
 			ours.summary = parts[1] + "() takes one argument"
@@ -145,16 +151,16 @@ func ofDetail(d *hcl.Diagnostic) *said {
 		}
 		return &ours
 	}
-	if parts := operand.FindStringSubmatch(d.Detail); parts != nil {
+	if parts := operand().FindStringSubmatch(d.Detail); parts != nil {
 		return operandWords(parts[1])
 	}
-	if parts := noneInIt.FindStringSubmatch(d.Detail); parts != nil {
+	if parts := noneInIt().FindStringSubmatch(d.Detail); parts != nil {
 		return &said{"this is " + typeWord(parts[1]) + ", and has nothing in it", ""}
 	}
-	if parts := noneNamed.FindStringSubmatch(d.Detail); parts != nil {
+	if parts := noneNamed().FindStringSubmatch(d.Detail); parts != nil {
 		return &said{fmt.Sprintf("there is no %q in this map", parts[1]), ""}
 	}
-	if parts := iteration.FindStringSubmatch(d.Detail); parts != nil {
+	if parts := iteration().FindStringSubmatch(d.Detail); parts != nil {
 		return &said{"for goes over a list or a map, not over " + typeWord(parts[1]), ""}
 	}
 	if d.Summary == "Invalid index" {
@@ -164,7 +170,7 @@ func ofDetail(d *hcl.Diagnostic) *said {
 }
 
 func operandWords(what string) *said {
-	parts := wanted.FindStringSubmatch(what)
+	parts := wanted().FindStringSubmatch(what)
 	if parts == nil {
 		return &said{"this operand does not fit: " + what, ""}
 	}
@@ -207,11 +213,11 @@ func otherFunction(name string, names []string) string {
 }
 
 // ofFunction is what HCL says of a call; what the function itself said comes after.
-var ofFunction = regexp.MustCompile(`(?s)^(?:Invalid value for "[^"]*" parameter|Call to function "[^"]*" failed): (.+)$`)
+var ofFunction = whenNeeded(`(?s)^(?:Invalid value for "[^"]*" parameter|Call to function "[^"]*" failed): (.+)$`)
 
 // ofCall is the summary of a call that failed; empty when d is none.
 func ofCall(d *hcl.Diagnostic) string {
-	parts := ofFunction.FindStringSubmatch(strings.TrimSpace(d.Detail))
+	parts := ofFunction().FindStringSubmatch(strings.TrimSpace(d.Detail))
 	if parts == nil {
 		return ""
 	}
@@ -221,7 +227,7 @@ func ofCall(d *hcl.Diagnostic) string {
 	}
 	name, what := call.CalledFunctionName(), strings.TrimSuffix(parts[1], ".")
 	what = strings.TrimPrefix(what, name+"() ")
-	switch types := wanted.FindStringSubmatch(what); {
+	switch types := wanted().FindStringSubmatch(what); {
 	case types != nil && types[2] != "":
 		what = "this must be " + typeWord(types[1]) + ", not " + typeWord(types[2])
 	case types != nil:
