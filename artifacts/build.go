@@ -40,6 +40,11 @@ type Release struct {
 // Build makes the artifact of a commit, stores it, and names it. It is safe to repeat: the same commit and model give
 // the same id and name, and nothing is stored twice.
 func Build(ctx context.Context, c *Commit, o BuildOptions) (Release, error) {
+	if o.Project.Artifact != nil {
+		if err := c.borrow(o.Project.Artifact.Notebooks); err != nil { // before others read beside
+			return Release{}, fmt.Errorf("building commit %.12s: %w", c.Hash, err)
+		}
+	}
 	ahead := c.readAhead(ctx, o.Project.Artifact, o.Store.aside())
 	defer ahead.Close()
 	sources, err := pack(ctx, c, o.Project.Artifact, o.Store.aside())
@@ -63,9 +68,11 @@ func Build(ctx context.Context, c *Commit, o BuildOptions) (Release, error) {
 		return Release{}, err
 	}
 	r := Release{ID: id, Commit: c.Hash, Ref: c.Ref, Store: o.Store.Location(), LeftOut: c.LeftOut, Manifest: m}
-	if r.Warnings, err = o.warnings(ctx, sources, id); err != nil {
+	more, err := sources.otherLibraries(ctx, o.Store.stored(id, m, parts), o.Project)
+	if err != nil {
 		return Release{}, err
 	}
+	r.Warnings = append(sources.Warnings, more...)
 	for range 3 { // another build of the same commit may take a free name in the same instant
 		if r.Name, err = o.Store.nameFor(ctx, names[0], id, m, c.Hash); err != nil {
 			return Release{}, err
@@ -76,16 +83,6 @@ func Build(ctx context.Context, c *Commit, o BuildOptions) (Release, error) {
 	}
 	r.Names = append([]string{r.Name}, names[1:]...)
 	return r, err
-}
-
-// warnings looks through the artifact as it is stored.
-func (o BuildOptions) warnings(ctx context.Context, s *Sources, id string) ([]string, error) {
-	a, err := o.Store.Open(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	more, err := s.otherLibraries(ctx, a, o.Project)
-	return append(s.Warnings, more...), err
 }
 
 // name gives the artifact its name, after writing down where it comes from: a name without that would be one that
