@@ -127,8 +127,7 @@ func fillEnvironment(n *node) Environment {
 		})),
 		Models: each(n, "model", func(n *node) ModelUse {
 			return ModelUse{
-				Label: n.label, Stage: get[string](n, "stage"), Alias: get[string](n, "alias"),
-				Name: get[string](n, "name"), ArchiveExisting: get[bool](n, "archive_existing"),
+				Label: n.label, Stage: get[string](n, "stage"), ArchiveExisting: get[bool](n, "archive_existing"),
 			}
 		}),
 		Gates:  each(n, "gate", fillGate),

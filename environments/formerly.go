@@ -1,6 +1,10 @@
 package environments
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/zclconf/go-cty/cty"
+)
 
 // Key is the name that an environment has had from the first: what its ledger, its evidence, the rules, and the tags of
 // its models, jobs and artifacts call it. It is the Name until the environment is renamed, and stays when it is.
@@ -44,6 +48,24 @@ func (p *Project) carriedFor(e Environment) Environment {
 		}
 	}
 	return Environment{}
+}
+
+// calledNow is the environment that was once called name, "" when none was. It reads what is written: nothing is evaluated yet.
+func (l *loader) calledNow(name string) string {
+	for _, n := range l.root.children["environment"] {
+		a := n.attrs["formerly"]
+		if a == nil {
+			continue
+		}
+		if v, diags := a.Expr.Value(nil); !diags.HasErrors() && sequence(v) && v.IsWhollyKnown() {
+			for _, item := range v.AsValueSlice() {
+				if item.RawEquals(cty.StringVal(name)) {
+					return n.label
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // checkFormerly wants each former name to be one environment's.

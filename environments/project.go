@@ -219,8 +219,6 @@ func (d Deploy) IsZero() bool {
 type ModelUse struct {
 	Label           string `json:"label"`
 	Stage           string `json:"stage,omitempty"`
-	Alias           string `json:"alias,omitempty"`
-	Name            string `json:"name,omitempty"` // the registered model, where the environment has its own
 	ArchiveExisting bool   `json:"archive_existing,omitempty"`
 }
 

@@ -169,13 +169,11 @@ func (l *loader) checkModelUse(p *Project, n *node) {
 		return
 	}
 	model := p.Artifact.Model(n.label)
-	switch stage, alias := n.attrs["stage"] != nil, n.attrs["alias"] != nil; {
+	switch stage := n.attrs["stage"] != nil; {
 	case model != nil && model.Path != "":
-		if stage || alias {
-			l.errorf(n, n.at, "leave stage and alias out", "model %q is a file: it has no slot", n.label)
+		if stage {
+			l.errorf(n, n.at, "leave stage out", "model %q is a file: it has no slot", n.label)
 		}
-	case alias:
-		l.errorf(n, n.place("alias"), `write stage = "Staging" or "Production"`, "a registry of kind \"workspace\" has stages, and no aliases")
 	case !stage && p.Artifact != nil:
 		l.errorf(n, n.at, `write stage = "Staging" or "Production"`, "%s needs %q", n.called(), "stage")
 	}
@@ -289,9 +287,6 @@ func (l *loader) checkSlots(p *Project) {
 			name, registry := n.label, ""
 			if m := p.Artifact.Model(n.label); m != nil {
 				name, registry = m.RegisteredName(), m.Registry
-			}
-			if own := get[string](n, "name"); own != "" {
-				name = own
 			}
 			stage := get[string](n, "stage")
 			if stage == "" {

@@ -248,9 +248,9 @@ var environmentBlock = &blockType{
 			name: "model", label: identifier, doc: "the slot of a model's registry that is the environment's",
 			attrs: []attr{
 				{name: "stage", kind: text, oneOf: []string{"Staging", "Production"}, doc: "the stage"},
-				{name: "alias", kind: text, doc: "the alias, where the registry has aliases"},
-				{name: "name", kind: text, doc: "the registered model, where the environment has its own"},
 				{name: "archive_existing", kind: boolean, doc: "whether what stood in the stage is archived (false)"},
+				{name: "alias", kind: text, later: true},
+				{name: "name", kind: text, later: true},
 			},
 		},
 		gateBlock,

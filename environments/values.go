@@ -388,7 +388,11 @@ func (l *loader) reference(n *node, a attr, expr hcl.Expression) (any, bool) {
 	case len(t) != 2 || name == "":
 		l.errorf(n, expr.Range(), didYouMean(name, a.ref+".%s", names), "%q must name a block: write %s", a.name, want)
 	case !slices.Contains(names, name):
-		l.errorf(n, expr.Range(), didYouMean(name, a.ref+".%s", names), "unknown %s %q", a.ref, name)
+		hint := didYouMean(name, a.ref+".%s", names)
+		if now := l.calledNow(name); a.ref == "environment" && now != "" {
+			hint = "it is called environment." + now + " now"
+		}
+		l.errorf(n, expr.Range(), hint, "unknown %s %q", a.ref, name)
 	default:
 		return name, true
 	}
