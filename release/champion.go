@@ -17,6 +17,7 @@ import (
 type compared struct {
 	environment string
 	id          string // its artifact, gates.NoChampion or gates.UnknownChampion
+	called      string // as the ledger calls it, where that was read: an artifact may have several names
 }
 
 func (c compared) known() bool { return c.id != gates.NoChampion && c.id != gates.UnknownChampion }
@@ -30,7 +31,7 @@ func (p *place) compared(ctx context.Context, s ledger.State, g environments.Gat
 	}
 	c := compared{environment: name}
 	if name == "" || name == p.name {
-		c.environment, c.id = p.name, orNone(s.Champion.Release.Artifact)
+		c.environment, c.id, c.called = p.name, orNone(s.Champion.Release.Artifact), s.Champion.Release.Name
 		return c, nil
 	}
 	c.id = gates.UnknownChampion
@@ -38,7 +39,7 @@ func (p *place) compared(ctx context.Context, s ledger.State, g environments.Gat
 	if unreadable == nil {
 		var theirs ledger.State
 		if theirs, unreadable = other.state(ctx); unreadable == nil {
-			c.id = orNone(theirs.Champion.Release.Artifact)
+			c.id, c.called = orNone(theirs.Champion.Release.Artifact), theirs.Champion.Release.Name
 		}
 		if theirs.Seq > 0 {
 			return c, nil
@@ -108,11 +109,12 @@ func (p *place) championFacts(ctx context.Context, plan *prepared, g asking, cha
 	if err != nil {
 		return nil, "", err
 	}
-	run, err := p.runOnce(ctx, effects.Order{Name: "gate " + g.Name + " of the champion " + c.Release.String(), Token: token, Task: order, Timeout: g.RunTimeout()})
+	called := cmp.Or(champion.called, c.Release.String())
+	run, err := p.runOnce(ctx, effects.Order{Name: "gate " + g.Name + " of the champion " + called, Token: token, Task: order, Timeout: g.RunTimeout()})
 	if err != nil {
 		return nil, "", err
 	}
-	facts, err := gates.Question{Told: told(task), Models: g.Models}.Facts(run, c.Release.String())
+	facts, err := gates.Question{Told: told(task), Models: g.Models}.Facts(run, called)
 	if err != nil {
 		return nil, "", &incomparable{err}
 	}
