@@ -91,8 +91,10 @@ func TestClones(t *testing.T) {
 			return to
 		},
 	} {
+		dir := clone().dir
 		t.Run(name, func(t *testing.T) {
-			got, err := idOf(t, clone().dir, "", p)
+			t.Parallel()
+			got, err := idOf(t, dir, "", p)
 			if err != nil || got != want {
 				t.Errorf("it is %s, %v, want %s", got, err, want)
 			}
