@@ -117,11 +117,7 @@ func printWas(w io.Writer, was *release.Was) {
 	default:
 		fmt.Fprintf(w, ", by a %s", was.By)
 	}
-	proven := "not yet"
-	if was.Proven != "" {
-		proven = string(was.Proven)
-	}
-	fmt.Fprintf(w, "\n  proven     %s\n", proven)
+	fmt.Fprintf(w, "\n  proven     %s\n", cmp.Or(string(was.Proven), "not yet"))
 	if was.Rules != "" {
 		fmt.Fprintf(w, "  rules      %s\n", was.Rules)
 	}

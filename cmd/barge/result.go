@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	"github.com/bargeml/barge/environments"
@@ -92,9 +93,12 @@ func (h *house) delivered(code int) int {
 			lost = at.Err
 		}
 		h.console.Error("cannot write the result to standard output: %s", lost)
+		var text strings.Builder
 		if h.result != nil {
-			h.console.Note("the result:")
-			h.result.human(h.console.Err)
+			h.result.human(&text)
+		}
+		if text.Len() > 0 {
+			h.console.Note("the result:\n%s", strings.TrimSuffix(text.String(), "\n"))
 		}
 	}
 	changes, _ := exit(errChanges)
