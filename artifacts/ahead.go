@@ -23,16 +23,16 @@ type blob struct {
 
 // readAhead reads the files of models in git while the notebooks are packed: each once, for its digest and for the store.
 type readAhead struct {
-	aside string // the store's folder for that; "" when it takes no files
+	store *Store
 	stop  context.CancelFunc
 	done  sync.WaitGroup // before what is below is looked at
 	blobs map[plumbing.Hash]blob
 }
 
 // readAhead begins with what the project names. What goes wrong is told when the file is asked for. Close it.
-func (c *Commit) readAhead(ctx context.Context, a *environments.Artifact, aside string) *readAhead {
+func (c *Commit) readAhead(ctx context.Context, a *environments.Artifact, store *Store) *readAhead {
 	ctx, stop := context.WithCancel(ctx)
-	r := &readAhead{aside: aside, stop: stop, blobs: map[plumbing.Hash]blob{}}
+	r := &readAhead{store: store, stop: stop, blobs: map[plumbing.Hash]blob{}}
 	if a == nil {
 		return r
 	}
@@ -69,10 +69,14 @@ func (r *readAhead) sum(ctx context.Context, c *Commit, e entry) (blob, error) {
 	return r.blobs[e.hash], nil
 }
 
-// read reads a file that it has not read yet. Of one in git LFS the pointer says it all: it is read when the store has it
-// not yet.
+// read reads a file that it has not read yet. Of one in git LFS the pointer says it all, and of one that an earlier build
+// has read and the store has, that build's note.
 func (r *readAhead) read(ctx context.Context, c *Commit, e entry) error {
 	if _, known := r.blobs[e.hash]; known {
+		return nil
+	}
+	if b, ok := c.repo.noted(e.hash); ok && r.store.has(ctx, b) {
+		r.blobs[e.hash] = b
 		return nil
 	}
 	if p, ok, err := c.pointer(e); err != nil || ok {
@@ -89,8 +93,8 @@ func (r *readAhead) read(ctx context.Context, c *Commit, e entry) error {
 	b := blob{size: size}
 	sum := sha256.New()
 	var to io.Writer = sum
-	if r.aside != "" {
-		if b.aside, err = newSpool(r.aside); err != nil {
+	if aside := r.store.aside(); aside != "" {
+		if b.aside, err = newSpool(aside); err != nil {
 			return err
 		}
 		to = b.aside
@@ -109,6 +113,7 @@ func (r *readAhead) read(ctx context.Context, c *Commit, e entry) error {
 		b.sha256 = b.aside.desc.Digest.Encoded()
 	}
 	r.blobs[e.hash] = b
+	c.repo.takeNote(e.hash, b)
 	return nil
 }
 

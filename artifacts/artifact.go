@@ -147,6 +147,12 @@ func (s *Store) aside() string {
 	return ""
 }
 
+// has says whether the store has the bytes of a model's file.
+func (s *Store) has(ctx context.Context, b blob) bool {
+	there, err := s.target.Exists(ctx, ocispec.Descriptor{MediaType: MediaTypeModelFile, Digest: digest.Digest(digestPrefix + b.sha256), Size: b.size})
+	return err == nil && there
+}
+
 // put stores an artifact whole; it has its id and no name yet. What is there already is not sent again.
 func (s *Store) put(ctx context.Context, m Manifest, parts []part) (string, error) {
 	config, err := m.Canonical()

@@ -45,7 +45,7 @@ func Build(ctx context.Context, c *Commit, o BuildOptions) (Release, error) {
 			return Release{}, fmt.Errorf("building commit %.12s: %w", c.Hash, err)
 		}
 	}
-	ahead := c.readAhead(ctx, o.Project.Artifact, o.Store.aside())
+	ahead := c.readAhead(ctx, o.Project.Artifact, o.Store)
 	defer ahead.Close()
 	sources, err := pack(ctx, c, o.Project.Artifact, o.Store.aside())
 	if err != nil {
