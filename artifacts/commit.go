@@ -91,7 +91,7 @@ func OpenCommit(ctx context.Context, dir string, o CommitOptions) (*Commit, erro
 		Author: fmt.Sprintf("%s <%s>", found.Author.Name, found.Author.Email), repo: r, tree: tree,
 	}
 	c.lfs = &lfs{
-		repo: r, first: c.fetchFirst("origin"), answers: map[string]lfsAnswer{},
+		first: c.fetchFirst("origin"), answers: map[string]lfsAnswer{},
 		server: sync.OnceValues(func() (*lfsServer, error) { return c.lfsServer(ctx, o.HTTP) }),
 	}
 	if o.Ref != "" {

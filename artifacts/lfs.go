@@ -55,7 +55,6 @@ func (p lfsPointer) oid() string { return strings.TrimPrefix(p.digest, digestPre
 
 // lfs finds what git LFS keeps: in the clone, as `git lfs fetch` leaves it there, else at the server.
 type lfs struct {
-	repo   *repository
 	server func() (*lfsServer, error) // found when it is needed, once
 	first  string                     // what to type where there is no server
 
@@ -65,10 +64,10 @@ type lfs struct {
 }
 
 // open reads an object, which at its end is what the pointer says, or an error.
-func (l *lfs) open(ctx context.Context, p lfsPointer) (io.ReadCloser, error) {
-	r, err := l.local(p)
+func (l *lfs) open(ctx context.Context, in *repository, p lfsPointer) (io.ReadCloser, error) {
+	r, err := in.lfsObject(p)
 	if errors.Is(err, fs.ErrNotExist) {
-		r, err = l.download(ctx, p)
+		r, err = l.download(ctx, in, p)
 	}
 	if err != nil {
 		return nil, err
@@ -77,20 +76,21 @@ func (l *lfs) open(ctx context.Context, p lfsPointer) (io.ReadCloser, error) {
 	return verifying{content.NewVerifyReader(r, d), r, "git LFS object " + p.digest}, nil
 }
 
-// local opens an object in the clone. One of another size is a transfer that was cut off.
-func (l *lfs) local(p lfsPointer) (io.ReadCloser, error) {
-	config, err := l.repo.config()
+// lfsObject opens an object in the clone, or in one that it borrows from. One of another size is a transfer that was cut
+// off.
+func (r *repository) lfsObject(p lfsPointer) (io.ReadCloser, error) {
+	config, err := r.config()
 	if err != nil {
 		return nil, err
 	}
-	store := filepath.Join(l.repo.common, "lfs")
+	store := filepath.Join(r.common, "lfs")
 	if at := config.Section("lfs").Option("storage"); at != "" {
 		if store = filepath.FromSlash(at); !filepath.IsAbs(store) {
-			store = filepath.Join(l.repo.common, store)
+			store = filepath.Join(r.common, store)
 		}
 	}
 	stores := []string{store}
-	for _, lender := range l.repo.objects[1:] {
+	for _, lender := range r.objects[1:] {
 		stores = append(stores, filepath.Join(filepath.Dir(lender), "lfs"))
 	}
 	oid := p.oid()
@@ -117,7 +117,7 @@ func (c *Commit) open(ctx context.Context, e entry) (io.ReadCloser, int64, error
 	if !ok {
 		return io.NopCloser(bytes.NewReader(b)), size, nil
 	}
-	r, err = c.lfs.open(ctx, p)
+	r, err = c.lfs.open(ctx, c.repo, p)
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading %s, which is in git LFS: %w", e.path, err)
 	}

@@ -215,6 +215,36 @@ func TestLFS(t *testing.T) {
 	}))
 }
 
+// TestLFSLent: objects are found where the clone's other objects are borrowed from, and in a submodule that ships.
+func TestLFSLent(t *testing.T) {
+	want, err := buildLFS(t, lfsRepo(t, func(s string) string { return s }), newStore(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := lfsRepo(t, pointerTo)
+	r.inLFS(lfsModel)
+	r.inLFS(lfsNotebook)
+	shared := repo{t, filepath.Join(t.TempDir(), "shared")}
+	r.git("clone", "-q", "--shared", ".", shared.dir)
+	if got, err := buildLFS(t, shared, newStore(t)); err != nil || got.ID != want.ID {
+		t.Errorf("of a shared clone it is %s, %v, want %s", got.ID, err, want.ID)
+	}
+
+	over := newRepo(t, map[string]string{"nb/b.py": notebook("b")})
+	over.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", "file://"+r.dir, "nb/below")
+	over.commit("submodule")
+	in := filepath.Join(over.dir, ".git", "modules", "nb", "below", "lfs")
+	if err := os.Rename(filepath.Join(r.dir, ".git", "lfs"), in); err != nil {
+		t.Fatal(err)
+	}
+	p := &environments.Project{Name: "p", Artifact: &environments.Artifact{
+		Notebooks: environments.Notebooks{From: "nb", Include: []string{"*.py", "below/nb/*.py"}},
+	}}
+	if _, err := idOf(t, over.dir, "HEAD", p); err != nil {
+		t.Errorf("in a submodule: %v", err)
+	}
+}
+
 // TestLFSRefused: every way in which an object is not to be had ends the build, says how to go on, and tells no secret.
 func TestLFSRefused(t *testing.T) {
 	for name, tc := range map[string]struct {

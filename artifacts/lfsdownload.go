@@ -18,12 +18,12 @@ func (l *lfs) expect(files []candidate) {
 }
 
 // download opens an object at the server. Its bytes are not checked yet.
-func (l *lfs) download(ctx context.Context, p lfsPointer) (io.ReadCloser, error) {
+func (l *lfs) download(ctx context.Context, in *repository, p lfsPointer) (io.ReadCloser, error) {
 	s, err := l.server()
 	if err != nil {
 		return nil, fmt.Errorf("object %.19s is not in this clone: %w: %s", p.digest, err, l.first)
 	}
-	action, err := l.locate(ctx, s, p)
+	action, err := l.locate(ctx, s, in, p)
 	if err != nil {
 		return nil, fmt.Errorf("object %.19s is not in this clone: asking %s for it: %w", p.digest, s.at.Host, err)
 	}
@@ -35,17 +35,14 @@ func (l *lfs) download(ctx context.Context, p lfsPointer) (io.ReadCloser, error)
 }
 
 // locate asks the server where an object is, and with it where all others are that are expected and not here.
-func (l *lfs) locate(ctx context.Context, s *lfsServer, p lfsPointer) (*lfsAction, error) {
+func (l *lfs) locate(ctx context.Context, s *lfsServer, in *repository, p lfsPointer) (*lfsAction, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if a, known := l.answers[p.oid()]; known {
 		delete(l.answers, p.oid()) // an address is good for a while: who asks again wants another
 		return s.action(a, p)
 	}
-	wanted, err := l.lacking(p)
-	if err != nil {
-		return nil, err
-	}
+	wanted := l.lacking(in, p)
 	for from := 0; from < len(wanted); from += lfsBatch {
 		answers, err := s.ask(ctx, wanted[from:min(from+lfsBatch, len(wanted))])
 		if err != nil {
@@ -60,10 +57,11 @@ func (l *lfs) locate(ctx context.Context, s *lfsServer, p lfsPointer) (*lfsActio
 	return s.action(a, p)
 }
 
-// lacking lists the objects that are expected and not in the clone, p first.
-func (l *lfs) lacking(p lfsPointer) ([]lfsPointer, error) {
+// lacking lists the objects that are expected and not in the clone, p first. What goes wrong with another is told when its
+// turn comes.
+func (l *lfs) lacking(in *repository, p lfsPointer) []lfsPointer {
 	lacking, seen := []lfsPointer{p}, map[string]bool{p.oid(): true}
-	own := Commit{repo: l.repo.opened(filesystem.Options{KeepDescriptors: true})}
+	own := Commit{repo: in.opened(filesystem.Options{KeepDescriptors: true})}
 	defer own.repo.Close()
 	for _, files := range l.expected {
 		for _, f := range files {
@@ -71,14 +69,11 @@ func (l *lfs) lacking(p lfsPointer) ([]lfsPointer, error) {
 				continue
 			}
 			q, ok, err := own.pointer(f.entry)
-			if err != nil {
-				return nil, err
-			}
-			if !ok || seen[q.oid()] {
+			if err != nil || !ok || seen[q.oid()] {
 				continue
 			}
 			seen[q.oid()] = true
-			if r, err := l.local(q); err == nil {
+			if r, err := in.lfsObject(q); err == nil {
 				_ = r.Close()
 			} else if errors.Is(err, fs.ErrNotExist) {
 				lacking = append(lacking, q)
@@ -86,7 +81,7 @@ func (l *lfs) lacking(p lfsPointer) ([]lfsPointer, error) {
 		}
 	}
 	l.expected = nil
-	return lacking, nil
+	return lacking
 }
 
 // resumed is a download that goes on where it was cut off.
