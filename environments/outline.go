@@ -3,6 +3,7 @@ package environments
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -224,6 +225,8 @@ func (l *loader) label(n *node, kind *blockType, b *hclsyntax.Block) (string, bo
 			"%q is no name for a block %q", b.Labels[0], b.Type)
 	case strings.TrimSpace(b.Labels[0]) == "":
 		l.errorf(n, b.LabelRanges[0], "write "+kind.form(), "a block %q has an empty label", b.Type)
+	case strings.ContainsFunc(b.Labels[0], unicode.IsControl):
+		l.errorf(n, b.LabelRanges[0], "take line breaks and the like out of it", "the label of a block %q is one line of text", b.Type)
 	default:
 		return b.Labels[0], true
 	}

@@ -134,7 +134,7 @@ func (l *loader) checkEnvironment(p *Project, n *node) {
 				l.errorf(g, g.place("models"), didYouMean(label, "%q", labels), "environment %q has no model %q", n.label, label)
 			}
 		}
-		if len(g.children["expect"]) == 0 {
+		if len(g.children["expect"]) == 0 && !g.meant["expect"] {
 			l.warnf(g, g.at, `write expect "NAME" { that = … }`, "%s expects nothing: any complete answer passes", g.called())
 		}
 	}

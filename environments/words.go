@@ -47,6 +47,7 @@ var mistakes = map[string]said{
 	"Unterminated function call":                      {"this call is not closed", "its ) is missing"},
 	"Unterminated tuple constructor expression":       {"this list is not closed", "its ] is missing"},
 	"Unterminated object constructor expression":      {"this map is not closed", "its } is missing"},
+	"Missing close bracket on index":                  {"a ] is missing", "an element is named as in local.list[0], one at a time"},
 	"Unbalanced parentheses":                          {"a ) is missing", ""},
 	"Invalid multi-line string":                       {"this text is not closed on its line", closing},
 	"Unterminated string literal":                     {"this text is not closed on its line", closing},
@@ -162,6 +163,9 @@ func ofDetail(d *hcl.Diagnostic) *said {
 	}
 	if parts := iteration().FindStringSubmatch(d.Detail); parts != nil {
 		return &said{"for goes over a list or a map, not over " + typeWord(parts[1]), ""}
+	}
+	if d.Detail == "This value does not have any attributes." {
+		return &said{"there is nothing of that name in this value", "an element of a list is named as in local.list[0]"}
 	}
 	if d.Summary == "Invalid index" {
 		return &said{"there is no such element", ""}
