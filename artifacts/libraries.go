@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,7 +13,7 @@ import (
 )
 
 // sklearnPinned is what a requirement says that fixes the version of scikit-learn.
-var sklearnPinned = regexp.MustCompile(`(?i)^scikit[-_.]learn\s*(?:\[[^\]]*\])?\s*===?\s*([0-9][0-9A-Za-z.+]*)$`)
+var sklearnPinned = whenNeeded(`(?i)^scikit[-_.]learn\s*(?:\[[^\]]*\])?\s*===?\s*([0-9][0-9A-Za-z.+]*)$`)
 
 // pipArguments are the words behind a notebook's lines of %pip install.
 func pipArguments(c Content) ([]string, error) {
@@ -116,7 +115,7 @@ func (s *Sources) sklearnPins(ctx context.Context, p *environments.Project, labe
 		}
 		if c := p.Compute(compute); found.version == "" && c != nil {
 			for _, l := range c.Libraries {
-				if m := sklearnPinned.FindStringSubmatch(strings.TrimPrefix(l, "pypi:")); m != nil {
+				if m := sklearnPinned().FindStringSubmatch(strings.TrimPrefix(l, "pypi:")); m != nil {
 					found = pin{"compute " + c.Name, m[1]}
 				}
 			}
@@ -163,7 +162,7 @@ func (s *Sources) notebookPin(ctx context.Context, notebook string) (pin, error)
 func (s *Sources) sklearnIn(ctx context.Context, words []string, dir string, seen map[string]bool) (string, error) {
 	version := ""
 	for i, word := range words {
-		if m := sklearnPinned.FindStringSubmatch(word); m != nil {
+		if m := sklearnPinned().FindStringSubmatch(word); m != nil {
 			version = m[1]
 		}
 		file := requirementsFile(words, i)

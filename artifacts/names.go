@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,7 +45,7 @@ func endsInLetter(s string) bool {
 	return len(r) > 0 && unicode.IsLetter(r[len(r)-1])
 }
 
-var retrained = regexp.MustCompile(`^(.*?)((?:-m[0-9]+)+)$`)
+var retrained = whenNeeded(`^(.*?)((?:-m[0-9]+)+)$`)
 
 // compareNames orders names as semantic versions, what is none lower than any, and a retrained release (1.4.0-m18)
 // above the one that it was retrained from.
@@ -64,7 +63,7 @@ func compareNames(a, b string) int {
 
 // splitName takes the versions of models off a name.
 func splitName(name string) (base string, models []int) {
-	m := retrained.FindStringSubmatch(name)
+	m := retrained().FindStringSubmatch(name)
 	if m == nil {
 		return name, nil
 	}

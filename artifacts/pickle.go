@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -27,8 +26,8 @@ const sklearnKey = "_sklearn_version"
 var (
 	// sklearnKeys is the key as pickle writes it: SHORT_BINUNICODE, BINUNICODE or UNICODE, by protocol.
 	sklearnKeys    = [][]byte{[]byte("\x8c\x10" + sklearnKey), []byte("X\x10\x00\x00\x00" + sklearnKey), []byte("V" + sklearnKey + "\n")}
-	textAfterPut   = regexp.MustCompile(`^(?:p[0-9]{1,10}\n)?V([^\n]{1,64})\n`) // as protocol 0 writes it
-	libraryVersion = regexp.MustCompile(`^[0-9]+(\.[0-9A-Za-z+]+)+$`)
+	textAfterPut   = whenNeeded(`^(?:p[0-9]{1,10}\n)?V([^\n]{1,64})\n`) // as protocol 0 writes it
+	libraryVersion = whenNeeded(`^[0-9]+(\.[0-9A-Za-z+]+)+$`)
 )
 
 // sklearnVersions reads, in a pickle or a joblib dump, which versions of scikit-learn wrote it. Nothing is unpickled:
@@ -92,7 +91,7 @@ func versionsIn(window []byte, last int) []string {
 				break
 			}
 			at += i + len(key)
-			if v := pickledText(window[at:]); libraryVersion.MatchString(v) {
+			if v := pickledText(window[at:]); libraryVersion().MatchString(v) {
 				found = append(found, v)
 			}
 		}
@@ -102,7 +101,7 @@ func versionsIn(window []byte, last int) []string {
 
 // pickledText is the text that a pickle goes on with, after what only notes and frames; "" when it is something else.
 func pickledText(b []byte) string {
-	if m := textAfterPut.FindSubmatch(b); m != nil {
+	if m := textAfterPut().FindSubmatch(b); m != nil {
 		return string(m[1])
 	}
 	skipped := map[byte]int{0x94: 1, 'q': 2, 'r': 5, 0x95: 9} // MEMOIZE, BINPUT, LONG_BINPUT, FRAME

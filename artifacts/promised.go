@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -115,7 +114,7 @@ func namesRepository(variable string) bool {
 	return false
 }
 
-var userinfo = regexp.MustCompile(`://[^/@\s]*@`)
+var userinfo = whenNeeded(`://[^/@\s]*@`)
 
 // complaint is what git gave up for, without what signs in in an address.
 func complaint(out []byte, err error) string {
@@ -129,5 +128,5 @@ func complaint(out []byte, err error) string {
 			break // what follows is of no more help
 		}
 	}
-	return userinfo.ReplaceAllString(said, "://")
+	return userinfo().ReplaceAllString(said, "://")
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -79,14 +78,14 @@ const (
 	liveTag = "live." // live.<environment>: the champion there
 )
 
-var tagGrammar = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+var tagGrammar = whenNeeded(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
 // CheckName says why a release cannot have this name, or nil.
 func CheckName(name string) error {
 	switch {
 	case strings.HasPrefix(name, liveTag), strings.HasPrefix(name, idTag), strings.HasPrefix(name, "sha256-"):
 		return fmt.Errorf("%q cannot name a release: the store uses such names itself", name)
-	case !tagGrammar.MatchString(name):
+	case !tagGrammar().MatchString(name):
 		return fmt.Errorf("%q cannot name a release: a name has up to 128 letters, digits, '.', '_' and '-' and begins with neither '.' nor '-'", name)
 	}
 	return nil
