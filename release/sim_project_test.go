@@ -43,22 +43,7 @@ type simBlob struct {
 	body []byte
 }
 
-const simTest = `
-environment "test" {
-  workspace = workspace.test
-  path      = "/Barge/p"
-  model "m" {
-    stage            = "Staging"
-    archive_existing = true
-  }
-  gate "good" {
-    notebook = "check"
-    expect "accurate" {
-      that = metrics.accuracy >= 0.5
-    }
-  }
-}
-environment "prod" {
+const simTest = testEnvironment + `environment "prod" {
   follows   = [environment.test]
   workspace = workspace.prod
   path      = "/Barge/p"

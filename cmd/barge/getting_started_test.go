@@ -44,7 +44,7 @@ func TestGettingStarted(t *testing.T) {
 		files[m[1]] = m[2]
 	}
 	commands := commandsOf(t, string(text))
-	typedLines, shown := map[typed]bool{}, map[string]bool{}
+	shown := map[string]bool{}
 	p := scripts("getting-started")
 	p.Setup = func(env *testscript.Env) error {
 		env.Setenv("XDG_CACHE_HOME", cache) // the managed Python is made once
@@ -53,16 +53,7 @@ func TestGettingStarted(t *testing.T) {
 		})
 		return setup(env)
 	}
-	p.Cmds["page"] = verb(func(ts *testscript.TestScript, _ *bench, args []string) error {
-		lines, err := chosen(commands, args)
-		for _, c := range lines {
-			if err := c.do(ts); err != nil {
-				return err
-			}
-			typedLines[c] = true
-		}
-		return err
-	})
+	untyped := typing(p, commands)
 	p.Cmds["file"] = verb(func(ts *testscript.TestScript, _ *bench, args []string) error {
 		shown[args[0]] = true
 		if files[args[0]] == "" {
@@ -71,13 +62,14 @@ func TestGettingStarted(t *testing.T) {
 		return os.WriteFile(ts.MkAbs(args[0]), []byte(files[args[0]]), 0o600)
 	})
 	t.Run("page", func(t *testing.T) { testscript.Run(t, p) })
-	for _, c := range commands {
-		if !typedLines[c] && !t.Failed() {
+	whole := !t.Failed()
+	for _, c := range untyped() {
+		if whole {
 			t.Errorf("%q of block %s was not typed", c.line, c.block)
 		}
 	}
 	for name := range files {
-		if !shown[name] && !t.Failed() {
+		if !shown[name] && whole {
 			t.Errorf("%s was not written", name)
 		}
 	}

@@ -71,7 +71,7 @@ func commandsOf(t *testing.T, page string) []typed {
 func TestOperations(t *testing.T) {
 	commands, prose := readHandbook(t)
 	var mu sync.Mutex
-	seen, played := map[typed]bool{}, 0
+	played := 0
 	p := scripts("operations")
 	p.Setup = func(env *testscript.Env) error {
 		mu.Lock()
@@ -79,6 +79,26 @@ func TestOperations(t *testing.T) {
 		played++
 		return setup(env)
 	}
+	untyped := typing(p, commands)
+	t.Run("page", func(t *testing.T) { testscript.Run(t, p) })
+	if all, err := filepath.Glob(filepath.Join(p.Dir, "*.txtar")); err != nil || len(all) != played {
+		return // some situations were left out by -run
+	}
+	for _, c := range untyped() {
+		t.Errorf("no script types %q of block %s", c.line, c.block)
+	}
+	for _, span := range inline.FindAllStringSubmatch(prose, -1) {
+		if strings.Count(span[1], " ") > 1 && !slices.ContainsFunc(commands, func(c typed) bool { return bare(c.line) == span[1] }) {
+			t.Errorf("%q stands in the text, and no block has it", span[1])
+		}
+	}
+}
+
+// typing gives scripts one more verb: page BLOCK [N] types the lines of a block, or its N-th, and each must end as the page
+// says. untyped are the commands that no script has typed yet.
+func typing(p testscript.Params, commands []typed) (untyped func() []typed) {
+	var mu sync.Mutex
+	seen := map[typed]bool{}
 	p.Cmds["page"] = verb(func(ts *testscript.TestScript, _ *bench, args []string) error {
 		lines, err := chosen(commands, args)
 		for _, c := range lines {
@@ -91,19 +111,10 @@ func TestOperations(t *testing.T) {
 		}
 		return err
 	})
-	t.Run("page", func(t *testing.T) { testscript.Run(t, p) })
-	if all, err := filepath.Glob(filepath.Join(p.Dir, "*.txtar")); err != nil || len(all) != played {
-		return // some situations were left out by -run
-	}
-	for _, c := range commands {
-		if !seen[c] {
-			t.Errorf("no script types %q of block %s", c.line, c.block)
-		}
-	}
-	for _, span := range inline.FindAllStringSubmatch(prose, -1) {
-		if strings.Count(span[1], " ") > 1 && !slices.ContainsFunc(commands, func(c typed) bool { return bare(c.line) == span[1] }) {
-			t.Errorf("%q stands in the text, and no block has it", span[1])
-		}
+	return func() []typed {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.DeleteFunc(slices.Clone(commands), func(c typed) bool { return seen[c] })
 	}
 }
 

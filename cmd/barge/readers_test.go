@@ -46,28 +46,19 @@ func TestReaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	commands := commandsOf(t, string(text))
-	seen := map[typed]bool{}
 	p := scripts("readers")
 	p.Setup = func(env *testscript.Env) error {
 		env.Setenv("REGISTRY", address)
 		env.Setenv("HOME", home)
 		return setup(env)
 	}
-	p.Cmds["page"] = verb(func(ts *testscript.TestScript, _ *bench, args []string) error {
-		lines, err := chosen(commands, args)
-		for _, c := range lines {
-			if err := c.do(ts); err != nil {
-				return err
-			}
-			seen[c] = true
-		}
-		return err
-	})
+	untyped := typing(p, commands)
 	t.Run("page", func(t *testing.T) { testscript.Run(t, p) })
-	for _, c := range commands {
-		if !seen[c] && !t.Failed() {
-			t.Errorf("no script types %q of block %s", c.line, c.block)
-		}
+	if t.Failed() {
+		return
+	}
+	for _, c := range untyped() {
+		t.Errorf("no script types %q of block %s", c.line, c.block)
 	}
 }
 
