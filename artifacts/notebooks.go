@@ -166,32 +166,51 @@ func placedCells(c Content) ([]placedCell, error) {
 	mark := comments[strings.ToLower(path.Ext(c.Path))].mark
 	_, rest, _ := strings.Cut(strings.ReplaceAll(string(c.Body), "\r\n", "\n"), "\n")
 	var cells []placedCell
-	var lines []string
 	at := 2 // the line that the cell begins at, after the file's first
-	end := func() {
-		cell, skipped := sourceCell(mark, lines)
-		if cell != (Cell{}) {
+	for more := true; more; {
+		var text, after string
+		text, after, more = cutCell(rest, mark+separator)
+		if cell, skipped := sourceCell(mark, text); cell != (Cell{}) {
 			cells = append(cells, placedCell{cell, len(cells) + 1, at + skipped})
 		}
-		at += len(lines) + 1
-		lines = nil
+		at += strings.Count(rest[:len(rest)-len(after)], "\n")
+		rest = after
 	}
-	between := mark + separator
-	for line := range strings.SplitSeq(rest, "\n") {
-		if strings.HasPrefix(line, between) && strings.TrimRight(line, " \t") == between {
-			end()
-		} else {
-			lines = append(lines, line)
-		}
-	}
-	end()
 	return cells, nil
 }
 
+// cutCell cuts a text at the first line that is between.
+func cutCell(text, between string) (cell, rest string, found bool) {
+	for from := 0; ; {
+		i := strings.Index(text[from:], between)
+		if i < 0 {
+			return text, "", false
+		}
+		i += from
+		line, after, _ := strings.Cut(text[i:], "\n")
+		if (i == 0 || text[i-1] == '\n') && strings.TrimRight(line, " \t") == between {
+			return strings.TrimSuffix(text[:i], "\n"), after, true
+		}
+		from = i + len(between)
+	}
+}
+
 // sourceCell reads a cell, and says how many lines stand before its source.
-func sourceCell(mark string, lines []string) (c Cell, skipped int) {
-	text := make([]string, 0, len(lines))
+func sourceCell(mark, raw string) (c Cell, skipped int) {
 	titled, marked := mark+title, mark+magic
+	if !strings.Contains(raw, titled) && !strings.Contains(raw, marked) {
+		for line, after, more := strings.Cut(raw, "\n"); more && strings.TrimSpace(line) == ""; line, after, more = strings.Cut(raw, "\n") {
+			raw, skipped = after, skipped+1
+		}
+		if strings.TrimSpace(raw) == "" {
+			return Cell{}, 0
+		}
+		c.Source = strings.TrimRight(raw, " \t\n")
+		c.Magic = magicOf(c.Source)
+		return c, skipped
+	}
+	lines := strings.Split(raw, "\n")
+	text := make([]string, 0, len(lines))
 	for i, line := range lines {
 		if t, ok := strings.CutPrefix(line, titled); ok && len(text) == 0 && c.Title == "" {
 			if _, named, ok := strings.Cut(t, ","); ok { // "1,Title" shows it, "0,Title" hides it
