@@ -110,6 +110,9 @@ func (s *Survey) models(p *Proposal, w Wishes) []Model {
 	}
 	var models []Model
 	for _, name := range names {
+		if name = oneLine(name); name == "" {
+			continue
+		}
 		m := Model{Label: Label(name[strings.LastIndex(name, ".")+1:]), Name: name}
 		if m.Label == m.Name {
 			m.Name = ""

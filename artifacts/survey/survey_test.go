@@ -168,7 +168,7 @@ func TestMonorepo(t *testing.T) {
 
 // Whatever stands in files, what is written of it is valid, and says exactly that.
 func FuzzWrite(f *testing.F) {
-	for _, text := range []string{"churn", `a"b`, "${env}", "%{if}", "a\\", "a\nb # c", "é\x00\xff", "a.b.c", "1"} {
+	for _, text := range []string{"churn", `a"b`, "${env}", "%{if}", "a\\", "a\nb # c", "é\x00\xff", "a.b.c", "1", " "} {
 		f.Add(text, text, text)
 	}
 	f.Fuzz(func(t *testing.T, model, widget, metric string) {
