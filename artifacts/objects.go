@@ -22,9 +22,9 @@ func (r *repository) opened(o filesystem.Options) *repository {
 	o.LargeObjectThreshold = 4 << 20
 	own := *r
 	files := dotgit.NewRepositoryFilesystem(osfs.New(r.gitDir), osfs.New(r.common))
-	own.Storage, own.lenders = filesystem.NewStorageWithOptions(files, cache.NewObjectLRU(16*cache.MiByte), o), nil
+	own.Storage, own.lenders = filesystem.NewStorageWithOptions(files, cache.NewObjectLRU(4*cache.MiByte), o), nil
 	for _, folder := range r.objects[1:] {
-		lender := filesystem.NewStorageWithOptions(osfs.New(filepath.Dir(folder)), cache.NewObjectLRU(16*cache.MiByte), o)
+		lender := filesystem.NewStorageWithOptions(osfs.New(filepath.Dir(folder)), cache.NewObjectLRU(4*cache.MiByte), o)
 		own.lenders = append(own.lenders, lender)
 	}
 	return &own
