@@ -38,7 +38,7 @@ var stops = []struct {
 // others take over, and lets it go on: it changes nothing any more, and says why.
 func (y *yard) stoppedOwners(t *testing.T) {
 	terms := y.terms
-	y.terms = "1s,150ms,1300ms"
+	y.terms = "2s,400ms,2600ms"
 	defer func() { y.terms = terms }()
 	var all []end
 	good := 0
