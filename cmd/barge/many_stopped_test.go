@@ -38,7 +38,7 @@ var stops = []struct {
 // others take over, and lets it go on: it changes nothing any more, and says why.
 func (y *yard) stoppedOwners(t *testing.T) {
 	terms := y.terms
-	y.terms = "2s,400ms,2600ms"
+	y.terms = "2s,400ms,2700ms"
 	defer func() { y.terms = terms }()
 	var all []end
 	good := 0
@@ -62,6 +62,9 @@ func (y *yard) stoppedOwners(t *testing.T) {
 				}
 			}
 		}
+	}
+	if len(all) < len(stops) {
+		t.Errorf("%d owners were stopped", len(all))
 	}
 	exits, told := map[int]int{}, map[string]int{}
 	for _, e := range all {
