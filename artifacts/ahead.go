@@ -36,11 +36,11 @@ func (c *Commit) readAhead(ctx context.Context, a *environments.Artifact, store 
 	if a == nil {
 		return r
 	}
+	own, err := c.again() // now, for the commit learns more while its notebooks are packed
+	if err != nil {
+		return r
+	}
 	r.done.Go(func() {
-		own, err := c.again()
-		if err != nil {
-			return
-		}
 		defer own.repo.Close()
 		for _, m := range a.Models {
 			if m.Path == "" {
