@@ -21,7 +21,6 @@ func TestFlagsMayStandBehindPositionals(t *testing.T) {
 		{"barge promote --to prod -- --odd", "barge promote --to prod -- --odd"},
 		{"barge promote a -- --to b", "barge promote -- a --to b"},
 		{"barge sandbox up x --workspace dev --workspace test", "barge sandbox up --workspace dev --workspace test x"},
-		{"barge promote 1.4.0 --unknown", "barge promote --unknown 1.4.0"},
 		{"barge promote - --to prod", "barge promote --to prod -"},
 		{"barge", "barge"},
 		{"barge promote x --to prod --help", "barge promote --help"},
@@ -39,10 +38,11 @@ func TestFlagsMayStandBehindPositionals(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		"barge promote x --to":         "--to needs a value; barge promote --help shows its flags",
-		"barge promote --to --yes x":   "--to needs a value; barge promote --help shows its flags",
-		"barge promote x --to -- y":    "--to needs a value; barge promote --help shows its flags",
-		"barge sandbox up --workspace": "--workspace needs a value; barge sandbox up --help shows its flags",
+		"barge promote x --to":          "--to needs a value; barge promote --help shows its flags",
+		"barge promote --to --yes x":    "--to needs a value; barge promote --help shows its flags",
+		"barge promote x --to -- y":     "--to needs a value; barge promote --help shows its flags",
+		"barge promote 1.4.0 --unknown": "there is no flag --unknown; barge promote --help shows its flags",
+		"barge sandbox up --workspace":  "--workspace needs a value; barge sandbox up --help shows its flags",
 	} {
 		_, err := permute(app, strings.Fields(in))
 		var usage *usageError
