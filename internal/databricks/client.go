@@ -138,7 +138,9 @@ func (w *Workspace) authorise(r *http.Request) error {
 	if err != nil {
 		return &signIn{err}
 	}
-	r.Header.Set("Authorization", "Bearer "+token)
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
 	return nil
 }
 

@@ -29,6 +29,7 @@ type Unanswered = transport.Unanswered
 type Error struct {
 	Doing           string // "reading /Barge/x"
 	Workspace, Host string
+	Noun            string // what Workspace is: "workspace"
 	Status          int
 	Code, Message   string
 	Err             error // the cause: a sentinel, or what kept the answer away; may be nil
@@ -37,7 +38,7 @@ type Error struct {
 
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s in workspace %s (%s): ", e.Doing, e.Workspace, e.Host)
+	fmt.Fprintf(&b, "%s in %s %s (%s): ", e.Doing, e.Noun, e.Workspace, e.Host)
 	if e.Status != 0 {
 		fmt.Fprintf(&b, "%d", e.Status)
 		if e.Code != "" {
@@ -82,7 +83,7 @@ func (e *signIn) Unwrap() []error { return []error{ErrUnauthenticated, e.err} }
 
 // explain gives an error its place and its kind.
 func (w *Workspace) explain(c call, err error) error {
-	e := &Error{Doing: c.doing, Workspace: w.o.Name, Host: w.o.Host, Message: err.Error(), Err: err}
+	e := &Error{Doing: c.doing, Workspace: w.o.Name, Noun: w.o.Noun, Host: w.o.Host, Message: err.Error(), Err: err}
 	var sign *signIn
 	var api *apierr.APIError
 	var page *pageError
@@ -136,6 +137,10 @@ func kind(api *apierr.APIError, code string, c call) error {
 
 func (w *Workspace) hint(e *Error) string {
 	switch {
+	case errors.Is(e.Err, ErrUnauthenticated) && w.o.Noun != "workspace":
+		return fmt.Sprintf("the token is not valid there: check that of %s %q", w.o.Noun, w.o.Name)
+	case errors.Is(e.Err, ErrForbidden) && w.o.Noun != "workspace":
+		return "ask whoever keeps it for the right"
 	case errors.Is(e.Err, ErrUnauthenticated):
 		return fmt.Sprintf("the token is not valid there: check the auth block of workspace %q, and that the identity is a member of it", w.o.Name)
 	case errors.Is(e.Err, ErrForbidden):

@@ -28,11 +28,12 @@ import (
 
 // Options of a Workspace; Host and Token are needed.
 type Options struct {
-	Name      string // for messages
-	Host      string // https://adb-….azuredatabricks.net
-	Token     func(context.Context) (token string, expiry time.Time, err error)
-	Transport http.RoundTripper // nil: transport.New(transport.Options{})
-	Version   string            // Barge's own; empty: 0.0.0
+	Name      string                                                            // for messages
+	Noun      string                                                            // what Name is, in messages; empty: workspace
+	Host      string                                                            // https://adb-….azuredatabricks.net
+	Token     func(context.Context) (token string, expiry time.Time, err error) // an empty token is not sent
+	Transport http.RoundTripper                                                 // nil: transport.New(transport.Options{})
+	Version   string                                                            // Barge's own; empty: 0.0.0
 	Sleep     func(context.Context, time.Duration) error
 }
 
@@ -52,6 +53,9 @@ func Open(o Options) *Workspace {
 	if o.Sleep == nil {
 		o.Sleep = transport.Sleep
 	}
+	if o.Noun == "" {
+		o.Noun = "workspace"
+	}
 	o.Host = strings.TrimRight(o.Host, "/")
 	w := &Workspace{o: o}
 	w.client = sync.OnceValues(w.connect)
@@ -60,6 +64,9 @@ func Open(o Options) *Workspace {
 
 // Name is the workspace's name in barge.hcl.
 func (w *Workspace) Name() string { return w.o.Name }
+
+// Title is what messages call it: "workspace prod".
+func (w *Workspace) Title() string { return w.o.Noun + " " + w.o.Name }
 
 // Host is the workspace's address, without a slash at its end.
 func (w *Workspace) Host() string { return w.o.Host }
@@ -140,7 +147,7 @@ func (w *Workspace) Download(ctx context.Context, address string, header http.He
 	if resp.StatusCode != http.StatusOK {
 		_ = resp.Body.Close()
 		return nil, 0, &Error{
-			Doing: "downloading from " + r.URL.Host, Host: w.o.Host, Workspace: w.o.Name, Status: resp.StatusCode,
+			Doing: "downloading from " + r.URL.Host, Host: w.o.Host, Workspace: w.o.Name, Noun: w.o.Noun, Status: resp.StatusCode,
 			Message: "the signed address was answered with " + resp.Status,
 		}
 	}

@@ -23,10 +23,14 @@ type kept struct {
 	register func(model string, files, tags map[string]string, run string) (number string)
 	run      func(metrics map[string]any) (id string)
 	slots    [2]string // the lower one first
+	within   string    // what every model's name begins with
 }
 
+// m is the name of a model.
+func (k kept) m(name string) string { return k.within + name }
+
 func (w *twin) kept() kept {
-	return kept{w.registry(), w.model, w.register, w.run, [2]string{"Staging", "Production"}}
+	return kept{w.registry(), w.model, w.register, w.run, [2]string{"Staging", "Production"}, ""}
 }
 
 func TestConformanceOverMemory(t *testing.T) {
@@ -34,6 +38,26 @@ func TestConformanceOverMemory(t *testing.T) {
 }
 
 func TestConformanceOverMLflow(t *testing.T) {
+	server := newServer(t)
+	twins := 0
+	fresh := func(t *testing.T) *twin {
+		twins++
+		return namedTwin(t, server, fmt.Sprintf("registry-%d", twins))
+	}
+	t.Run("workspace", func(t *testing.T) { conform(t, func(t *testing.T) kept { return fresh(t).kept() }) })
+	t.Run("unity catalog", func(t *testing.T) {
+		conform(t, func(t *testing.T) kept { return fresh(t).unity(fmt.Sprintf("main.ml%d.", twins)) })
+	})
+	t.Run("mlflow", func(t *testing.T) {
+		conform(t, func(t *testing.T) kept {
+			twins++
+			return newBare(t, server, fmt.Sprintf("bare-%d", twins)).kept()
+		})
+	})
+}
+
+func newServer(t *testing.T) *mlflow.Server {
+	t.Helper()
 	server := mlflow.NewServer(mlflow.ServerConfig{Dir: t.TempDir(), Python: func(ctx context.Context) (string, error) {
 		interpreter, err := python.Env{}.Ensure(ctx, os.Stderr)
 		return interpreter.Python, err
@@ -43,11 +67,15 @@ func TestConformanceOverMLflow(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	twins := 0
-	conform(t, func(t *testing.T) kept {
-		twins++
-		return namedTwin(t, server, fmt.Sprintf("registry-%d", twins)).kept()
-	})
+	return server
+}
+
+func TestUnityConformanceOverMemory(t *testing.T) {
+	conform(t, func(t *testing.T) kept { return newTwin(t, mlflow.Light()).unity("main.ml.") })
+}
+
+func TestMLflowConformanceOverMemory(t *testing.T) {
+	conform(t, func(t *testing.T) kept { return newBare(t, mlflow.Light(), "bare").kept() })
 }
 
 var one = map[string]string{"MLmodel": "flavors: {}\n"}
@@ -69,7 +97,10 @@ func conform(t *testing.T, fresh func(*testing.T) kept) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			k := fresh(t)
-			k.model("m")
+			k.model(k.m("m"))
+			if _, aliases := k.Registry.(registry.Aliases); aliases && c.name == "assign" {
+				c.test = conformAliases
+			}
 			c.test(t, k)
 		})
 	}
@@ -77,23 +108,23 @@ func conform(t *testing.T, fresh func(*testing.T) kept) {
 
 func conformResolve(t *testing.T, k kept) {
 	ctx := t.Context()
-	k.register("m", one, map[string]string{"barge.training": "sha256:a"}, "")
-	k.register("m", one, map[string]string{"barge.training": "sha256:a", "odd": "a='b' \"c\""}, "")
-	k.register("m", one, map[string]string{"barge.training": "sha256:b"}, "")
-	k.model("m2") // whose name begins like the other's
-	k.register("m2", one, nil, "")
-	if err := k.Assign(ctx, registry.Assignment{Model: "m", Version: "1", Slot: k.slots[1]}); err != nil {
+	k.register(k.m("m"), one, map[string]string{"barge.training": "sha256:a"}, "")
+	k.register(k.m("m"), one, map[string]string{"barge.training": "sha256:a", "odd": "a='b' \"c\""}, "")
+	k.register(k.m("m"), one, map[string]string{"barge.training": "sha256:b"}, "")
+	k.model(k.m("m2")) // whose name begins like the other's
+	k.register(k.m("m2"), one, nil, "")
+	if err := k.Assign(ctx, registry.Assignment{Model: k.m("m"), Version: "1", Slot: k.slots[1]}); err != nil {
 		t.Fatal(err)
 	}
 	for selector, want := range map[string]string{
 		"1": "1", "3": "3", "latest": "3", k.slots[1]: "1", "tag:barge.training=sha256:a": "2", "tag:barge.training=sha256:b": "3", `tag:odd=a='b' "c"`: "2",
 	} {
-		v, err := k.Resolve(ctx, "m", selector)
-		if err != nil || v.Number != want || v.Model != "m" || v.Status != registry.Ready || v.CreatedAt.IsZero() {
+		v, err := k.Resolve(ctx, k.m("m"), selector)
+		if err != nil || v.Number != want || v.Model != k.m("m") || v.Status != registry.Ready || v.CreatedAt.IsZero() {
 			t.Errorf("%s: %+v, %v; want version %s", selector, v, err, want)
 		}
 	}
-	v, err := k.Resolve(ctx, "m", "2")
+	v, err := k.Resolve(ctx, k.m("m"), "2")
 	if diff := cmp.Diff(map[string]string{"barge.training": "sha256:a", "odd": "a='b' \"c\""}, v.Tags); diff != "" || err != nil {
 		t.Errorf("%v; tags (-want +got):\n%s", err, diff)
 	}
@@ -102,23 +133,23 @@ func conformResolve(t *testing.T, k kept) {
 func conformMissing(t *testing.T, k kept) {
 	ctx := t.Context()
 	for _, selector := range []string{"1", "latest", k.slots[0], "tag:a=b"} {
-		if v, err := k.Resolve(ctx, "m", selector); !errors.Is(err, fs.ErrNotExist) {
+		if v, err := k.Resolve(ctx, k.m("m"), selector); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s of a model without versions: %+v, %v; want ErrNotExist", selector, v, err)
 		}
-		if v, err := k.Resolve(ctx, "none", selector); !errors.Is(err, fs.ErrNotExist) {
+		if v, err := k.Resolve(ctx, k.m("none"), selector); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s of no model: %+v, %v; want ErrNotExist", selector, v, err)
 		}
 	}
-	if _, err := k.Resolve(ctx, "m", "newest"); err == nil || errors.Is(err, fs.ErrNotExist) {
+	if _, err := k.Resolve(ctx, k.m("m"), "newest"); err == nil || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a selector of no kind: %v", err)
 	}
-	if _, err := k.ModelTags(ctx, "none"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := k.ModelTags(ctx, k.m("none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("tags of no model: %v", err)
 	}
-	if err := k.Assign(ctx, registry.Assignment{Model: "m", Version: "9", Slot: k.slots[0]}); !errors.Is(err, fs.ErrNotExist) {
+	if err := k.Assign(ctx, registry.Assignment{Model: k.m("m"), Version: "9", Slot: k.slots[0]}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("assigning no version: %v", err)
 	}
-	if err := k.Tag(ctx, registry.Version{Model: "m", Number: "9"}, map[string]string{"a": "b"}); !errors.Is(err, fs.ErrNotExist) {
+	if err := k.Tag(ctx, registry.Version{Model: k.m("m"), Number: "9"}, map[string]string{"a": "b"}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("tagging no version: %v", err)
 	}
 }
@@ -129,8 +160,8 @@ func conformFiles(t *testing.T, k kept) {
 		"MLmodel": "flavors: {}\n", "data/model.pkl": "\x00\x01binary\xff", "data/deep/er/x y ü.txt": "text", "empty": "",
 		"registered_model_meta": "made by the registry",
 	}
-	k.register("m", files, nil, "")
-	v, err := k.Resolve(ctx, "m", "1")
+	k.register(k.m("m"), files, nil, "")
+	v, err := k.Resolve(ctx, k.m("m"), "1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,12 +206,12 @@ func conformFiles(t *testing.T, k kept) {
 func conformAssign(t *testing.T, k kept) {
 	ctx := t.Context()
 	for range 3 {
-		k.register("m", one, nil, "")
+		k.register(k.m("m"), one, nil, "")
 	}
 	holders := func() [2][]string {
 		var both [2][]string
 		for i, slot := range k.slots {
-			versions, err := k.Holders(ctx, "m", slot)
+			versions, err := k.Holders(ctx, k.m("m"), slot)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -205,7 +236,7 @@ func conformAssign(t *testing.T, k kept) {
 		{"the same again, archiving", "3", 1, true, [2][]string{{"2"}, {"3"}}},
 		{"back from the archive", "1", 1, true, [2][]string{{"2"}, {"1"}}},
 	} {
-		a := registry.Assignment{Model: "m", Version: step.version, Slot: k.slots[step.slot], Archive: step.archive, Comment: "release 1.0.0"}
+		a := registry.Assignment{Model: k.m("m"), Version: step.version, Slot: k.slots[step.slot], Archive: step.archive, Comment: "release 1.0.0"}
 		if err := k.Assign(ctx, a); err != nil {
 			t.Fatalf("%s: %v", step.name, err)
 		}
@@ -213,15 +244,71 @@ func conformAssign(t *testing.T, k kept) {
 			t.Errorf("%s: holders (-want +got):\n%s", step.name, diff)
 		}
 	}
-	if err := k.Assign(ctx, registry.Assignment{Model: "m", Version: "1", Slot: "Nowhere"}); err == nil {
+	if err := k.Assign(ctx, registry.Assignment{Model: k.m("m"), Version: "1", Slot: "Nowhere"}); err == nil {
 		t.Error("a slot that is none was taken")
+	}
+}
+
+func conformAliases(t *testing.T, k kept) {
+	ctx := t.Context()
+	for range 3 {
+		k.register(k.m("m"), one, nil, "")
+	}
+	r := k.Registry.(registry.Aliases) //nolint:forcetypeassert // asked by conform
+	for _, step := range []struct {
+		name string
+		do   func() error
+		want [2][]string
+	}{
+		{"into an empty slot", func() error {
+			return r.Assign(ctx, registry.Assignment{Model: k.m("m"), Version: "1", Slot: k.slots[0]})
+		}, [2][]string{{"1"}, nil}},
+		{"the same again", func() error {
+			return r.Assign(ctx, registry.Assignment{Model: k.m("m"), Version: "1", Slot: k.slots[0]})
+		}, [2][]string{{"1"}, nil}},
+		{"another", func() error {
+			return r.Assign(ctx, registry.Assignment{Model: k.m("m"), Version: "3", Slot: k.slots[0]})
+		}, [2][]string{{"3"}, nil}},
+		{"in both", func() error {
+			return r.Assign(ctx, registry.Assignment{Model: k.m("m"), Version: "3", Slot: k.slots[1]})
+		}, [2][]string{{"3"}, {"3"}}},
+		{"back", func() error {
+			return r.Assign(ctx, registry.Assignment{Model: k.m("m"), Version: "2", Slot: k.slots[0]})
+		}, [2][]string{{"2"}, {"3"}}},
+		{"away", func() error { return r.Unassign(ctx, k.m("m"), k.slots[1]) }, [2][]string{{"2"}, nil}},
+		{"away again", func() error { return r.Unassign(ctx, k.m("m"), k.slots[1]) }, [2][]string{{"2"}, nil}},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		var got [2][]string
+		for i, slot := range k.slots {
+			versions, err := r.Holders(ctx, k.m("m"), slot)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range versions {
+				got[i] = append(got[i], v.Number)
+			}
+		}
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("%s: holders (-want +got):\n%s", step.name, diff)
+		}
+	}
+	for _, slot := range []string{"Production", "@latest", "@LATEST", "@v1", "@a/b", "@"} {
+		if err := r.Assign(ctx, registry.Assignment{Model: k.m("m"), Version: "1", Slot: slot}); err == nil || errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("slot %q: %v", slot, err)
+		}
+		if _, err := r.Holders(ctx, k.m("m"), slot); err == nil {
+			t.Errorf("slot %q was looked for", slot)
+		}
 	}
 }
 
 func conformTags(t *testing.T, k kept) {
 	ctx := t.Context()
-	k.register("m", one, map[string]string{"kept": "yes", "changed": "1"}, "")
-	v, err := k.Resolve(ctx, "m", "1")
+	k.register(k.m("m"), one, map[string]string{"kept": "yes", "changed": "1"}, "")
+	v, err := k.Resolve(ctx, k.m("m"), "1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +317,7 @@ func conformTags(t *testing.T, k kept) {
 			t.Fatal(err)
 		}
 	}
-	v, err = k.Resolve(ctx, "m", "1")
+	v, err = k.Resolve(ctx, k.m("m"), "1")
 	if diff := cmp.Diff(map[string]string{"kept": "yes", "changed": "2", "new": "<ü>"}, v.Tags); diff != "" || err != nil {
 		t.Errorf("%v; tags (-want +got):\n%s", err, diff)
 	}
@@ -244,10 +331,10 @@ func conformModelTags(t *testing.T, k kept) {
 		{map[string]string{"barge.env.prod": ""}, map[string]string{"barge.project": "diabetes"}},
 		{map[string]string{"barge.env.prod": ""}, map[string]string{"barge.project": "diabetes"}},
 	} {
-		if err := k.TagModel(ctx, "m", step.set); err != nil {
+		if err := k.TagModel(ctx, k.m("m"), step.set); err != nil {
 			t.Fatalf("%v: %v", step.set, err)
 		}
-		got, err := k.ModelTags(ctx, "m")
+		got, err := k.ModelTags(ctx, k.m("m"))
 		if diff := cmp.Diff(step.want, got); diff != "" || err != nil {
 			t.Errorf("after %v: %v (-want +got):\n%s", step.set, err, diff)
 		}
@@ -257,9 +344,9 @@ func conformModelTags(t *testing.T, k kept) {
 func conformMetrics(t *testing.T, k kept) {
 	ctx := t.Context()
 	run := k.run(map[string]any{"accuracy": 0.7, "val/auc": 1e-9})
-	k.register("m", one, nil, run)
-	k.register("m", one, nil, "")
-	v, err := k.Resolve(ctx, "m", "1")
+	k.register(k.m("m"), one, nil, run)
+	k.register(k.m("m"), one, nil, "")
+	v, err := k.Resolve(ctx, k.m("m"), "1")
 	if err != nil || v.RunID != run {
 		t.Fatalf("%+v, %v", v, err)
 	}
@@ -267,7 +354,7 @@ func conformMetrics(t *testing.T, k kept) {
 	if diff := cmp.Diff(map[string]float64{"accuracy": 0.7, "val/auc": 1e-9}, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	if v, err = k.Resolve(ctx, "m", "2"); err != nil {
+	if v, err = k.Resolve(ctx, k.m("m"), "2"); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := k.Metrics(ctx, v); len(got) != 0 || err != nil {

@@ -138,7 +138,20 @@ func (f *Front) unity(r *http.Request, p string) (any, error) {
 	if err := threeLevels(name); err != nil {
 		return nil, err
 	}
+	if strings.HasSuffix(p, "/set-tag") {
+		if err := tagKey(text(in, "key")); err != nil {
+			return nil, err
+		}
+	}
 	return f.meta(r.Context(), r.Method, p, nil, in)
+}
+
+// tagKey refuses keys of tags that Unity Catalog does not take.
+func tagKey(key string) error {
+	if strings.ContainsAny(key, ".,-=/:") {
+		return wire.Invalid("Tag name %s contains one or more of the reserved characters: List(., ,, -, =, /, :)", key)
+	}
+	return nil
 }
 
 func (f *Front) updateUnityModel(r *http.Request) (any, error) {
@@ -162,6 +175,12 @@ func (f *Front) createUnityVersion(r *http.Request) (any, error) {
 		return nil, err
 	}
 	tags, _ := in["tags"].([]any)
+	for _, t := range tags {
+		t, _ := t.(map[string]any)
+		if err := tagKey(text(t, "key")); err != nil {
+			return nil, err
+		}
+	}
 	for _, field := range []string{"source", "model_id", "run_tracking_server_id"} {
 		if v := text(in, field); v != "" { // an empty model_id is an error to the client: it is left out instead
 			tags = append(tags, map[string]any{"key": hiddenBy + field, "value": v})
