@@ -35,6 +35,35 @@ func hostURL(s string) error {
 	return nil
 }
 
+// serverURL is likewise, of a server that is no workspace.
+func serverURL(s string) error {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		return errors.New("is no URL of a server: write https://HOST")
+	case u.User != nil:
+		return errors.New("must not carry a user or a password: how to sign in is said by token")
+	}
+	return hostURL(s)
+}
+
+var (
+	aliasName     = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	reservedAlias = regexp.MustCompile(`(?i)^(latest|v[0-9]+)$`)
+	unityName     = regexp.MustCompile(`^[^./: ]+\.[^./: ]+\.[^./: ]+$`)
+)
+
+// CheckAlias says why a name, without the "@", cannot be an alias.
+func CheckAlias(name string) error {
+	switch {
+	case !aliasName.MatchString(name):
+		return errors.New("is no alias: it is made of letters, digits, _ and -")
+	case reservedAlias.MatchString(name):
+		return errors.New("is reserved: latest, and v with a number, mean something else to MLflow")
+	}
+	return nil
+}
+
 func loopback(host string) bool {
 	if host == "localhost" {
 		return true

@@ -89,6 +89,7 @@ func fillAuth(n *node) Auth {
 func fillRegistry(n *node) Registry {
 	return Registry{
 		Name: n.label, Kind: get[string](n, "kind"), Workspace: get[string](n, "workspace"),
+		Host: trimHost(get[string](n, "host")), Token: get[SecretRef](n, "token"),
 		Remote: only(n, "remote", func(n *node) Remote {
 			return Remote{Label: n.label, Scope: get[string](n, "scope"), Prefix: get[string](n, "prefix"), Token: get[SecretRef](n, "token")}
 		}),
@@ -127,7 +128,7 @@ func fillEnvironment(n *node) Environment {
 		})),
 		Models: each(n, "model", func(n *node) ModelUse {
 			return ModelUse{
-				Label: n.label, Stage: get[string](n, "stage"), ArchiveExisting: get[bool](n, "archive_existing"),
+				Label: n.label, Stage: get[string](n, "stage"), Alias: get[string](n, "alias"), ArchiveExisting: get[bool](n, "archive_existing"),
 			}
 		}),
 		Gates:  each(n, "gate", fillGate),

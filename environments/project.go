@@ -124,12 +124,21 @@ type Auth struct {
 	Token    SecretRef         `json:"token,omitempty"` // the kind's one secret
 }
 
+// The kinds of a registry. The first has stages, the others have aliases.
+const (
+	WorkspaceRegistry = "workspace"
+	UnityCatalog      = "unity_catalog"
+	MLflow            = "mlflow"
+)
+
 // Registry is where model versions live.
 type Registry struct {
-	Name      string  `json:"name"`
-	Kind      string  `json:"kind"` // "workspace"
-	Workspace string  `json:"workspace,omitempty"`
-	Remote    *Remote `json:"remote,omitempty"`
+	Name      string    `json:"name"`
+	Kind      string    `json:"kind"`
+	Workspace string    `json:"workspace,omitempty"` // whose registry or metastore it is
+	Host      string    `json:"host,omitempty"`      // of an MLflow server
+	Token     SecretRef `json:"token,omitempty"`     // of an MLflow server; empty: it wants none
+	Remote    *Remote   `json:"remote,omitempty"`
 }
 
 // Remote makes a registry known in the workspaces that use it, as databricks://<scope>:<prefix>: the three secrets
@@ -219,6 +228,7 @@ func (d Deploy) IsZero() bool {
 type ModelUse struct {
 	Label           string `json:"label"`
 	Stage           string `json:"stage,omitempty"`
+	Alias           string `json:"alias,omitempty"`
 	ArchiveExisting bool   `json:"archive_existing,omitempty"`
 }
 

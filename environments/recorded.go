@@ -33,7 +33,7 @@ func FromRecorded(raw []byte) (*Project, error) {
 func (p *Project) recorded() Project {
 	r := Project{Artifact: p.Artifact.recorded()}
 	for _, registry := range p.Registries {
-		registry.Workspace = ""
+		registry.Workspace, registry.Host, registry.Token = "", "", ""
 		if registry.Remote != nil {
 			remote := *registry.Remote
 			remote.Token = ""
@@ -85,7 +85,7 @@ func (p *Project) WithArtifact(artifact *Project) *Project {
 	whole.Registries = nil
 	for _, r := range artifact.Registries {
 		if mine := p.Registry(r.Name); mine != nil {
-			r.Workspace = mine.Workspace
+			r.Workspace, r.Host, r.Token = mine.Workspace, mine.Host, mine.Token
 			if r.Remote != nil && mine.Remote != nil {
 				remote := *r.Remote
 				remote.Token = mine.Remote.Token

@@ -20,9 +20,13 @@ func (l *loader) check(p *Project) {
 			l.checkAuth(auth)
 		}
 	}
+	for _, n := range l.root.children["registry"] {
+		l.checkRegistry(n)
+	}
 	for _, n := range l.root.children["artifact"] {
 		for _, model := range n.children["model"] {
 			l.checkModel(model)
+			l.checkRegistered(p, model)
 		}
 	}
 	for _, n := range l.root.children["compute"] {
@@ -168,15 +172,7 @@ func (l *loader) checkModelUse(p *Project, n *node) {
 		l.errorf(n, n.at, didYouMean(n.label, "%q", labels), "the artifact has no model %q", n.label)
 		return
 	}
-	model := p.Artifact.Model(n.label)
-	switch stage := n.attrs["stage"] != nil; {
-	case model != nil && model.Path != "":
-		if stage {
-			l.errorf(n, n.at, "leave stage out", "model %q is a file: it has no slot", n.label)
-		}
-	case !stage && p.Artifact != nil:
-		l.errorf(n, n.at, `write stage = "Staging" or "Production"`, "%s needs %q", n.called(), "stage")
-	}
+	l.checkSlot(p, n)
 }
 
 // checkLoaded finds conditions on a model that the environment has not, which no answer could name.
@@ -274,42 +270,6 @@ func (l *loader) checkPlaces() {
 			continue
 		}
 		places[place] = n
-	}
-}
-
-// checkSlots wants each slot of a registered model to be one environment's, and each environment to have one of a model:
-// the model's tag says by the environment alone which version is live there.
-func (l *loader) checkSlots(p *Project) {
-	slots := map[string]*node{}
-	for _, env := range l.root.children["environment"] {
-		models := map[string]*node{}
-		for _, n := range env.children["model"] {
-			name, registry := n.label, ""
-			if m := p.Artifact.Model(n.label); m != nil {
-				name, registry = m.RegisteredName(), m.Registry
-			}
-			stage := get[string](n, "stage")
-			if stage == "" {
-				continue
-			}
-			model := fmt.Sprintf("%q %q", registry, name)
-			if first := models[model]; first != nil {
-				l.errorf(n, n.at, fmt.Sprintf("model %q is on %s line %s; one of them needs a registered model of its own", first.label, first.at.Filename, line(first.at)),
-					"models %q and %q of environment %q are one registered model, %q", first.label, n.label, env.label, name)
-				continue
-			}
-			models[model] = n
-			slot := model + fmt.Sprintf(" %q", stage)
-			if first := slots[slot]; first != nil {
-				hint := "the other is on " + first.at.Filename + " line " + line(first.at)
-				if n.taken != nil {
-					hint = fmt.Sprintf("it is taken over: write model %q { stage = … } in environment %q", n.label, env.label)
-				}
-				l.errorf(n, n.place("stage"), hint, "environments %q and %q both name the stage %q of model %q", first.up.label, env.label, stage, name)
-				continue
-			}
-			slots[slot] = n
-		}
 	}
 }
 

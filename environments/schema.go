@@ -113,11 +113,13 @@ var root = &blockType{blocks: []*blockType{
 	{
 		name: "registry", label: identifier, doc: "where model versions live",
 		attrs: []attr{
-			{name: "kind", kind: text, required: true, oneOf: []string{"workspace"}, notYet: []string{"unity_catalog", "mlflow"}, doc: "what keeps it: a workspace"},
-			{name: "workspace", kind: reference, ref: "workspace", part: where, required: true, doc: "the workspace whose registry it is"},
+			{name: "kind", kind: text, required: true, oneOf: []string{WorkspaceRegistry, UnityCatalog, MLflow}, doc: "what keeps it: a workspace, which has stages; Unity Catalog or an MLflow server, which have aliases"},
+			{name: "workspace", kind: reference, ref: "workspace", part: where, doc: "the workspace whose registry it is, or whose metastore; needed but for mlflow"},
+			{name: "host", kind: text, part: where, check: serverURL, such: `"https://mlflow.example.com"`, doc: "the MLflow server's URL, without a path; needed for mlflow, and for it alone"},
+			{name: "token", kind: secret, part: where, doc: "the MLflow server's token (it wants none)"},
 		},
 		blocks: []*blockType{{
-			name: "remote", label: identifier, once: true, doc: "makes the registry known where it is used, as databricks://SCOPE:PREFIX",
+			name: "remote", label: identifier, once: true, doc: "makes the registry of a workspace known where it is used, as databricks://SCOPE:PREFIX",
 			attrs: []attr{
 				{name: "scope", kind: text, required: true, such: `"registry"`, doc: "the secret scope"},
 				{name: "prefix", kind: text, required: true, such: `"registry"`, doc: "what the names of its three secrets begin with"},
@@ -150,7 +152,7 @@ var artifactBlock = &blockType{
 		{
 			name: "model", label: identifier, doc: "a model: a version of a registered one, or a file of the commit",
 			attrs: []attr{
-				{name: "name", kind: text, doc: "the registry's own name of it (the label)"},
+				{name: "name", kind: text, doc: "the registry's own name of it (the label); in Unity Catalog catalog.schema.model"},
 				{name: "registry", kind: reference, ref: "registry", doc: "where its versions live"},
 				{name: "version", kind: scalar, check: modelVersion, doc: `"trained", a number, "latest", a stage or "@alias"`},
 				{name: "path", kind: text, check: repositoryPath, doc: "the file, where it is one"},
@@ -247,9 +249,9 @@ var environmentBlock = &blockType{
 		{
 			name: "model", label: identifier, doc: "the slot of a model's registry that is the environment's",
 			attrs: []attr{
-				{name: "stage", kind: text, oneOf: []string{"Staging", "Production"}, doc: "the stage"},
+				{name: "stage", kind: text, oneOf: []string{"Staging", "Production"}, doc: "the stage, where the registry is a workspace's"},
 				{name: "archive_existing", kind: boolean, doc: "whether what stood in the stage is archived (false)"},
-				{name: "alias", kind: text, later: true},
+				{name: "alias", kind: text, check: CheckAlias, such: `"champion"`, doc: "the alias, where the registry has aliases instead of stages"},
 				{name: "name", kind: text, later: true},
 			},
 		},

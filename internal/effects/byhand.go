@@ -63,7 +63,7 @@ func (j *Job) ByHand(_ context.Context, want ledger.Value) ([]string, error) {
 	if want == ledger.Off || want == ledger.Absent {
 		at, body = "/api/2.2/jobs/update", map[string]any{"job_id": j.number, "fields_to_remove": []string{"schedule"}}
 	}
-	call, err := byHand(j.workspace, at, body)
+	call, err := byHand(j.workspace, "post", at, body)
 	return []string{call}, err
 }
 
@@ -104,13 +104,13 @@ func (s *Slot) move(version, stage string, archive bool) (string, error) {
 	if r, ok := s.registry.(interface{ In() *databricks.Workspace }); ok {
 		in = r.In()
 	}
-	return byHand(in, "/api/2.0/mlflow/databricks/model-versions/transition-stage", map[string]any{
+	return byHand(in, "post", "/api/2.0/mlflow/databricks/model-versions/transition-stage", map[string]any{
 		"name": s.address.Model, "version": version, "stage": stage, "archive_existing_versions": archive,
 	})
 }
 
 // byHand is a call as it is typed into a shell.
-func byHand(in *databricks.Workspace, at string, body any) (string, error) {
+func byHand(in *databricks.Workspace, verb, at string, body any) (string, error) {
 	b, err := environments.Canonical(body)
 	if err != nil {
 		return "", fmt.Errorf("encoding a call of %s: %w", at, err)
@@ -119,5 +119,8 @@ func byHand(in *databricks.Workspace, at string, body any) (string, error) {
 	if in != nil {
 		host = "DATABRICKS_HOST=" + in.Host() + " "
 	}
-	return fmt.Sprintf("%sdatabricks api post %s --json '%s'", host, at, strings.ReplaceAll(string(b), "'", `'\''`)), nil
+	return fmt.Sprintf("%sdatabricks api %s %s --json %s", host, verb, at, quoted(string(b))), nil
 }
+
+// quoted is one word of a shell.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bargeml/barge/environments"
 	"github.com/bargeml/barge/internal/ledger"
+	"github.com/bargeml/barge/internal/registry"
 )
 
 // Difference is one thing in which a pointer is not as wanted, in words.
@@ -104,14 +105,14 @@ func (s *Slot) Differs(ctx context.Context, want ledger.Value) ([]Difference, er
 	if err != nil {
 		return nil, err
 	}
-	d := Difference{What: "stage " + s.address.Stage + " of model " + s.address.Model, Want: "nothing of ours stands there"}
+	d := Difference{What: s.address.String(), Want: "nothing of ours stands there"}
 	stage := ""
 	if version != "" {
 		if stage, err = s.stage(ctx, version); err != nil {
 			return nil, err
 		}
 		if s.counts(stage) {
-			return s.misnamed(ctx, version)
+			return misnamed(ctx, s.registry, s.address, s.environment, s.memory, version)
 		}
 		d.Want = "version " + version + " stands there"
 	}
@@ -145,15 +146,15 @@ func (s *Slot) Differs(ctx context.Context, want ledger.Value) ([]Difference, er
 // misnamed says that the model's tag names another version than the one that stands where it should: one that this
 // environment had before, as a call leaves it that arrives late. No tag is right, too: a version that was given back as it
 // was found has none.
-func (s *Slot) misnamed(ctx context.Context, version string) ([]Difference, error) {
-	tags, err := s.registry.ModelTags(ctx, s.address.Model)
+func misnamed(ctx context.Context, r registry.Registry, a SlotAddress, environment string, m Memory, version string) ([]Difference, error) {
+	tags, err := r.ModelTags(ctx, a.Model)
 	if err != nil {
-		return nil, s.explain("reading", err)
+		return nil, fmt.Errorf("reading %s: %w", a, err)
 	}
-	key := environmentTag(s.environment)
+	key := environmentTag(environment)
 	named := tags[key]
-	if value, err := SlotValue(named); err != nil || named == version || !slices.Contains(s.memory.Ever, value) {
+	if value, err := SlotValue(named); err != nil || named == version || !slices.Contains(m.Ever, value) {
 		return nil, err
 	}
-	return []Difference{{What: "tag " + key + " of model " + s.address.Model, Want: "it names version " + version, Holds: "it names version " + named}}, nil
+	return []Difference{{What: "tag " + key + " of model " + a.Model, Want: "it names version " + version, Holds: "it names version " + named}}, nil
 }

@@ -62,7 +62,12 @@ type Registry struct {
 
 // URI is what mlflow.set_registry_uri takes.
 func (r *Registry) URI() string {
-	if r.Remote == nil {
+	switch {
+	case r.Where.Kind == environments.UnityCatalog:
+		return "databricks-uc"
+	case r.Where.Kind == environments.MLflow:
+		return r.Where.Host
+	case r.Remote == nil:
 		return "databricks"
 	}
 	return "databricks://" + r.Remote.Scope + ":" + r.Remote.Prefix
@@ -102,9 +107,21 @@ func (s *Site) Pointer(a Address, m Memory) (Pointer, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Slot{id: a.ID, registry: r.Registry, address: *a.Slot, environment: s.Environment, memory: m}, nil
+		return s.slot(a, r, m)
 	}
 	return nil, fmt.Errorf("pointer %s: its address names neither a slot nor a job", a.ID)
+}
+
+// slot is the pointer of a model, as its registry has slots.
+func (s *Site) slot(a Address, r *Registry, m Memory) (Pointer, error) {
+	aliases, has := r.Registry.(registry.Aliases)
+	switch {
+	case has && a.Slot.Alias != "":
+		return &Alias{id: a.ID, registry: aliases, address: *a.Slot, environment: s.Environment, memory: m}, nil
+	case has || a.Slot.Alias != "":
+		return nil, fmt.Errorf("pointer %s: registry %s is of another kind by now (%s), which has no %s", a.ID, a.Slot.Registry, r.Where.Kind, a.Slot)
+	}
+	return &Slot{id: a.ID, registry: r.Registry, address: *a.Slot, environment: s.Environment, memory: m}, nil
 }
 
 // Releases is the folder that holds an environment's release folders.

@@ -40,22 +40,39 @@ func (s *Site) GrantJob(ctx context.Context, number int64, operators []string) e
 	return nil
 }
 
-// GrantModel gives operators the right to move a registered model's versions between stages.
+// GrantModel gives operators the right to move what says which version of a registered model is live. In Unity Catalog
+// that is its owner's, which is not given; an MLflow server knows no rights.
 func (s *Site) GrantModel(ctx context.Context, name, model string, operators []string) error {
 	r, err := s.Registries(name)
-	if err != nil {
+	if err != nil || len(operators) == 0 {
 		return err
 	}
-	in, ok := r.Registry.(*registry.Workspace)
-	if !ok || len(operators) == 0 {
-		return nil
-	}
-	id, err := in.ModelID(ctx, model)
-	if err == nil {
-		err = grant(ctx, in.In(), "registered-models", id, every(operators, "CAN_MANAGE_PRODUCTION_VERSIONS"))
+	switch in := r.Registry.(type) {
+	case *registry.Workspace:
+		var id string
+		if id, err = in.ModelID(ctx, model); err == nil {
+			err = grant(ctx, in.In(), "registered-models", id, every(operators, "CAN_MANAGE_PRODUCTION_VERSIONS"))
+		}
+	case *registry.Unity:
+		err = owned(ctx, in, model, operators)
 	}
 	if err != nil {
 		return fmt.Errorf("granting operators model %s: %w", model, err)
+	}
+	return nil
+}
+
+// owned makes sure that the operators own a model of Unity Catalog.
+func owned(ctx context.Context, in *registry.Unity, model string, operators []string) error {
+	owner, err := in.Owner(ctx, model)
+	if err != nil {
+		return err
+	}
+	for _, principal := range operators {
+		if _, who, _ := strings.Cut(principal, ":"); who != owner {
+			return fmt.Errorf("%s does not own it, and only its owner, %s, can set its aliases; make a group of all who are to, "+
+				"let it own the model, and write that group alone as operators: %w", principal, owner, databricks.ErrForbidden)
+		}
 	}
 	return nil
 }

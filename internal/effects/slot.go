@@ -22,12 +22,13 @@ type Place struct {
 	Stage       string `json:"stage"`
 }
 
-// SlotAddress is a slot of a registered model, with its neighbours on the same model: a version stands in one stage
-// only, so what one environment sets another may lose.
+// SlotAddress is a slot of a registered model: a stage, or an alias. A stage has its neighbours on the same model: a
+// version stands in one stage only, so what one environment sets another may lose.
 type SlotAddress struct {
 	Registry string `json:"registry"`
 	Model    string `json:"model"`
-	Stage    string `json:"stage"`
+	Stage    string `json:"stage,omitempty"`
+	Alias    string `json:"alias,omitempty"`
 	Archive  bool   `json:"archive_existing,omitempty"`
 	// Upstream are the slots of the environments followed; Downstream those of the environments that follow.
 	Upstream   []Place `json:"upstream,omitempty"`
@@ -36,13 +37,28 @@ type SlotAddress struct {
 
 // SlotPointer is the address's pointer.
 func SlotPointer(a SlotAddress) Address {
-	return Address{ID: ledger.SlotPrefix + a.Registry + "/" + a.Model + "/" + a.Stage, Slot: &a}
+	return Address{ID: ledger.SlotPrefix + a.Registry + "/" + a.Model + "/" + a.slot(), Slot: &a}
+}
+
+// slot is as registries know it: "Staging", "@champion".
+func (a SlotAddress) slot() string {
+	if a.Alias != "" {
+		return "@" + a.Alias
+	}
+	return a.Stage
+}
+
+func (a SlotAddress) String() string {
+	if a.Alias != "" {
+		return "alias " + a.Alias + " of model " + a.Model
+	}
+	return "stage " + a.Stage + " of model " + a.Model
 }
 
 // SlotValue is a version in a slot.
 func SlotValue(version string) (ledger.Value, error) { return ledger.ValueOf(version) }
 
-// Slot is the pointer of a model: which version is live for this environment.
+// Slot is the pointer of a model whose registry has stages: which version is live for this environment.
 type Slot struct {
 	id          string
 	registry    registry.Registry
@@ -129,7 +145,7 @@ func (s *Slot) counts(stage string) bool {
 }
 
 func (s *Slot) explain(doing string, err error) error {
-	return fmt.Errorf("%s stage %s of model %s: %w", doing, s.address.Stage, s.address.Model, err)
+	return fmt.Errorf("%s %s: %w", doing, s.address, err)
 }
 
 // Set writes the model's tag, moves the version, and mends what the move pushed out of an upstream slot. A version

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/bargeml/barge/environments"
 )
 
 // Aliases is a registry whose slots are aliases, written "@champion". An alias names one version at most; a version may
@@ -18,29 +19,13 @@ type Aliases interface {
 	Unassign(ctx context.Context, model, slot string) error
 }
 
-var (
-	aliasName    = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-	reservedName = regexp.MustCompile(`(?i)^(latest|v[0-9]+)$`)
-)
-
-// CheckAlias says why a name, without the "@", cannot be an alias.
-func CheckAlias(name string) error {
-	switch {
-	case !aliasName.MatchString(name):
-		return errors.New("is no alias: it is made of letters, digits, _ and -")
-	case reservedName.MatchString(name):
-		return errors.New("is reserved: MLflow itself gives latest and v1, v2, … a meaning")
-	}
-	return nil
-}
-
 // alias is the name within a slot.
 func alias(model, slot string) (string, error) {
 	name, ok := strings.CutPrefix(slot, "@")
 	if !ok {
 		return "", fmt.Errorf("model %s: %q is no slot of a registry with aliases: write @ALIAS", model, slot)
 	}
-	if err := CheckAlias(name); err != nil {
+	if err := environments.CheckAlias(name); err != nil {
 		return "", fmt.Errorf("model %s: %q %w", model, slot, err)
 	}
 	return name, nil

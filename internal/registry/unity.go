@@ -47,14 +47,6 @@ func (r *Unity) Resolve(ctx context.Context, model, selector string) (Version, e
 	return r.usable(v)
 }
 
-// CheckUnityName says why a name cannot be that of a model in Unity Catalog.
-func CheckUnityName(name string) error {
-	if parts := strings.Split(name, "."); len(parts) != 3 || slices.Contains(parts, "") || strings.ContainsAny(name, "/: ") {
-		return errors.New("is no name of a model in Unity Catalog: write catalog.schema.model")
-	}
-	return nil
-}
-
 func (r *Unity) title() string { return "Unity Catalog of " + r.w.Title() }
 
 func (r *Unity) at(model string, rest ...string) string {
