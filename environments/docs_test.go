@@ -309,13 +309,15 @@ func body(t *testing.T, src string) *hclsyntax.Body {
 // world is what examples name.
 var world = []struct{ head, body string }{
 	{`project "docs"`, ""},
-	{"artifact", "model \"SparkModel\" {\n registry = registry.shared\n version = 1\n}\n"},
+	{"artifact", "model \"SparkModel\" {\n registry = registry.shared\n version = 1\n}\n" +
+		"model \"pd\" {\n registry = registry.catalog\n name = \"main.credit.pd\"\n version = 1\n}\n"},
 	{`workspace "dev"`, `host = "https://dev.example"`},
 	{`workspace "test"`, `host = "https://test.example"`},
 	{`workspace "prod"`, `host = "https://prod.example"`},
 	{`workspace "prod_us"`, `host = "https://us.example"`},
 	{`workspace "registry"`, `host = "https://registry.example"`},
 	{`registry "shared"`, "kind = \"workspace\"\nworkspace = workspace.registry"},
+	{`registry "catalog"`, "kind = \"unity_catalog\"\nworkspace = workspace.registry"},
 	{`compute "ml"`, `spark_version = "15.4"`},
 	{`environment "dev"`, "workspace = workspace.dev\npath = \"/Barge/dev\""},
 	{`environment "test"`, "workspace = workspace.test\npath = \"/Barge/test\""},
@@ -331,7 +333,7 @@ func inContext(src string, around []*blockType) string {
 	for _, kind := range slices.Backward(around) {
 		required := ""
 		for _, a := range kind.attrs {
-			needed := a.required || kind.name == "gate" && a.name == "notebook"
+			needed := a.required || kind.name == "gate" && a.name == "notebook" || kind.name == "registry" && a.name == "workspace"
 			if needed && !regexp.MustCompile(`(?m)^`+a.name+` `).MatchString(src) {
 				required += a.name + " = " + strings.ReplaceAll(example(a), "NAME", "dev") + "\n"
 			}

@@ -148,7 +148,9 @@ func TestEveryFieldIsInOneCopyAlone(t *testing.T) {
 .environments.title
 .environments.workspace
 .name
+.registries.host
 .registries.remote.token
+.registries.token
 .registries.workspace
 .store
 .tag_prefix

@@ -39,9 +39,18 @@ type KeyChange struct {
 type SlotChange struct {
 	ID     string `json:"id"`
 	Model  string `json:"model"`
-	Stage  string `json:"stage"`
+	Stage  string `json:"stage,omitempty"`
+	Alias  string `json:"alias,omitempty"`
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
+}
+
+// Slot is the slot for people: "Staging", "alias champion".
+func (c SlotChange) Slot() string {
+	if c.Alias != "" {
+		return "alias " + c.Alias
+	}
+	return c.Stage
 }
 
 // Stays is what a promotion leaves as it is.
@@ -76,8 +85,13 @@ func (out *Shown) pointers(s ledger.State, plan *Plan) {
 func slotChange(id string, before, after ledger.Value) SlotChange {
 	c := SlotChange{ID: id, Before: versionIn(before), After: versionIn(after)}
 	parts := strings.Split(strings.TrimPrefix(id, ledger.SlotPrefix), "/")
-	if n := len(parts); n >= 3 { // registry/model/stage
-		c.Model, c.Stage = strings.Join(parts[1:n-1], "/"), parts[n-1]
+	if n := len(parts); n >= 3 { // registry/model/stage, or registry/model/@alias
+		c.Model = strings.Join(parts[1:n-1], "/")
+		if alias, is := strings.CutPrefix(parts[n-1], "@"); is {
+			c.Alias = alias
+		} else {
+			c.Stage = parts[n-1]
+		}
 	}
 	return c
 }

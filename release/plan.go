@@ -212,14 +212,14 @@ func grants(e *environments.Environment) []string {
 
 func (p *place) planSlots(ctx context.Context, c *candidate, e *environments.Environment, out *prepared) error {
 	for _, use := range e.Models {
-		if use.Stage == "" {
+		if use.Stage == "" && use.Alias == "" {
 			continue
 		}
 		pin, _ := c.artifact.Manifest.Model(use.Label)
 		if err := p.ours(ctx, pin); err != nil {
 			return err
 		}
-		address := effects.SlotAddress{Registry: pin.Registry, Model: pin.Name, Stage: use.Stage, Archive: use.ArchiveExisting}
+		address := effects.SlotAddress{Registry: pin.Registry, Model: pin.Name, Stage: use.Stage, Alias: use.Alias, Archive: use.ArchiveExisting}
 		for _, other := range p.Project.Environments {
 			neighbour := p.neighbour(other, use.Label)
 			if carried := c.project.Environment(other.Name); neighbour == nil {

@@ -21,7 +21,6 @@ import (
 	"github.com/bargeml/barge/internal/effects"
 	"github.com/bargeml/barge/internal/identity"
 	"github.com/bargeml/barge/internal/ledger"
-	"github.com/bargeml/barge/internal/registry"
 	"github.com/bargeml/barge/internal/sandbox"
 	"github.com/bargeml/barge/internal/transport"
 	"github.com/bargeml/barge/release"
@@ -226,51 +225,6 @@ func (h *house) twinToken(twin sandbox.TwinStatus) (string, time.Time, error) {
 	token, err := twin.Token()
 	h.secrets.Add(token)
 	return token, time.Time{}, err
-}
-
-// registry makes a registry as the workspace of an environment reaches it.
-func (h *house) registry(name, from string) (*effects.Registry, error) {
-	project, err := h.project()
-	if err != nil {
-		return nil, err
-	}
-	r := project.Registry(name)
-	if r == nil {
-		if h.root != nil {
-			return nil, fmt.Errorf("the ledger does not say where registry %q is: go where barge.hcl is, and leave --ledger away", name)
-		}
-		return nil, fmt.Errorf("registry %q is not in barge.hcl", name)
-	}
-	w, err := h.workspace(r.Workspace)
-	if err != nil {
-		return nil, err
-	}
-	out := &effects.Registry{Registry: registry.NewWorkspace(w), Where: ledger.Where{Kind: r.Kind, Host: w.Host()}}
-	if r.Remote == nil || r.Workspace == from {
-		return out, nil
-	}
-	out.Remote = r.Remote
-	out.Secrets = func(ctx context.Context) (registry.Remote, error) { return h.remote(ctx, r, w) }
-	return out, nil
-}
-
-// remote resolves what the three secrets of a remote registry hold.
-func (h *house) remote(ctx context.Context, r *environments.Registry, w *databricks.Workspace) (registry.Remote, error) {
-	remote := registry.Remote{Scope: r.Remote.Scope, Prefix: r.Remote.Prefix, Host: w.Host()}
-	var err error
-	if h.sandbox {
-		var twin sandbox.TwinStatus
-		if twin, err = h.twin(r.Workspace); err == nil {
-			remote.Token, _, err = h.twinToken(twin)
-		}
-	} else {
-		remote.Token, err = h.identities().Secret(ctx, r.Remote.Token)
-	}
-	if err != nil {
-		return remote, err
-	}
-	remote.WorkspaceID, err = w.ID(ctx)
-	return remote, err
 }
 
 // site makes the place of an environment's effects.

@@ -142,7 +142,7 @@ func printPointers(w io.Writer, s *release.Shown) {
 		}
 	}
 	for _, c := range s.Slots {
-		row(w, "slot", "%s in %s: %s -> %s", c.Model, c.Stage, slotHolds(c.Before), slotHolds(c.After))
+		row(w, "slot", "%s in %s: %s -> %s", c.Model, c.Slot(), slotHolds(c.Before), slotHolds(c.After))
 	}
 }
 
