@@ -66,7 +66,7 @@ func (h *house) mlflow(r *environments.Registry) (*effects.Registry, error) {
 	w := databricks.Open(databricks.Options{
 		Name: r.Name, Noun: "MLflow server", Host: r.Host, Transport: h.transport(), Version: version,
 		Token: func(ctx context.Context) (string, time.Time, error) {
-			if r.Token == "" {
+			if r.Token == "" || h.sandbox { // secrets are not for what stands in for the real one
 				return "", time.Time{}, nil
 			}
 			token, err := h.identities().Secret(ctx, r.Token)

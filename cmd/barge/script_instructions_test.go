@@ -69,8 +69,11 @@ func databricksCLI() {
 
 func commandOf(args []string) error {
 	switch {
-	case len(args) == 5 && args[0] == "api" && args[1] == "post" && args[3] == "--json" && json.Valid([]byte(args[4])):
-		_, err := send(http.MethodPost, args[2], []byte(args[4]))
+	case len(args) == 5 && args[0] == "api" && (args[1] == "post" || args[1] == "put") && args[3] == "--json" && json.Valid([]byte(args[4])):
+		_, err := send(strings.ToUpper(args[1]), args[2], []byte(args[4]))
+		return err
+	case len(args) == 3 && args[0] == "api" && args[1] == "delete":
+		_, err := send(http.MethodDelete, args[2], nil)
 		return err
 	case len(args) == 4 && args[0] == "workspace" && args[1] == "export-dir":
 		return exportDir(args[2], args[3])

@@ -20,7 +20,7 @@ import (
 //	release NAME [FEATURES]       other features where given, commit, tag vNAME, barge train, barge build
 //	register VERSION CONTENT      a version of the model with that content, or with a dbfs: path as its source
 //	tamper OLD NEW                other bytes under the number of the version with that content
-//	edit FILE OLD NEW             replaces a text that must be there, everywhere in the file; \n in NEW ends a line
+//	edit FILE OLD NEW             replaces a text that must be there, everywhere in the file; \n ends a line
 //	answer [-once] [-version=N] NOTEBOOK WHAT [TEXT]   what a notebook does from now on; see notebooks.answer
 //	go NOTEBOOK                   lets runs go on that were told to wait
 //	begun N                       waits until N notebooks have begun since the twins came up
@@ -35,6 +35,8 @@ import (
 //	follow [FILE]                 types what FILE, or the last stderr, says to type, in its order, as it stands there
 //	byhand [FILE]                 sends the calls that FILE, or the last stderr, gives for a person to send
 //	intact WORKSPACE              the ledger there verifies
+//	mlflow                        an MLflow server at $MLFLOW_URL, which is a workspace too for the verb api
+//	alias MODEL NAME [VERSION]    which version an alias names, in Unity Catalog or, where there is one, the MLflow server
 //	slot STAGE [VERSION ...]      which versions stand in a stage, exactly
 //	clock DURATION                moves the twins' clock
 //	remember, unchanged           stages, tags, jobs and champions are what they were, and nothing has drifted
@@ -75,7 +77,7 @@ func scripts(folder string) testscript.Params {
 			"project": verb(project), "twins": verb(twins), "release": verb(makeRelease), "edit": verb(edit),
 			"register": verb(registerVersion), "tamper": verb(tamper),
 			"answer": verb(answer), "go": verb(letGo), "begun": verb(begun), "fault": verb(fault), "api": verb(api),
-			"job": verb(job), "fire": verb(fire), "log": verb(requestLog), "intact": verb(intact), "hold": verb(hold), "held": verb(held), "slot": verb(slot), "clock": verb(moveClock),
+			"job": verb(job), "fire": verb(fire), "log": verb(requestLog), "intact": verb(intact), "hold": verb(hold), "held": verb(held), "slot": verb(slot), "alias": verb(aliasNames), "mlflow": verb(mlflowServer), "clock": verb(moveClock),
 			"signal": verb(sendSignal), "follow": verb(follow), "byhand": verb(byHand), "await": verb(awaitText),
 			"remember": verb(remembered), "unchanged": verb(unchanged), "exitcode": verb(exitCode), "jsondoc": verb(jsonDocument),
 		},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
@@ -28,7 +29,9 @@ type bench struct {
 	sandbox   *sandbox.Sandbox
 	notebooks notebooks
 	registry  mlflow.Backend
-	before    []byte // what remember saw
+	mlflow    *httptest.Server // of the verb mlflow
+	artifacts string           // and what it serves
+	before    []byte           // what remember saw
 
 	mu    sync.Mutex
 	ahead time.Duration
@@ -81,6 +84,9 @@ func (b *bench) through(workspace string, api http.Handler) http.Handler {
 }
 
 func (b *bench) close() {
+	if b.mlflow != nil {
+		b.mlflow.Close()
+	}
 	if b.sandbox != nil {
 		_ = b.sandbox.Close()
 	}
@@ -133,10 +139,7 @@ func (b *bench) up(ts *testscript.TestScript) error {
 	for _, w := range project.Workspaces {
 		names = append(names, w.Name)
 	}
-	if b.registry == nil {
-		b.registry = kept{mlflow.Light()}
-		b.notebooks.bench = b
-	}
+	b.light()
 	var err error
 	b.sandbox, err = sandbox.Start(context.Background(), sandbox.Config{
 		Dir: ts.MkAbs(filepath.Join(".barge", "sandbox")), Workspaces: names, Executor: &b.notebooks, MLflow: b.registry, Now: b.now,
@@ -149,6 +152,15 @@ func (b *bench) up(ts *testscript.TestScript) error {
 		ts.Setenv(strings.ToUpper(name)+"_URL", b.sandbox.Twin(name).URL)
 	}
 	return nil
+}
+
+// light is the registry that all twins share.
+func (b *bench) light() mlflow.Backend {
+	if b.registry == nil {
+		b.registry = kept{mlflow.Light()}
+		b.notebooks.bench = b
+	}
+	return b.registry
 }
 
 // renumber gives a twin at rest another workspace id.
@@ -302,7 +314,8 @@ func (b *bench) usual(a jobs.Attempt) (map[string]any, error) {
 	v := map[string]any{}
 	switch path.Base(a.NotebookPath) {
 	case "train":
-		number, err := b.register(map[string]string{"model.pkl": "trained on " + a.Parameters["features"]}, nil)
+		number, err := b.trained(a.Parameters["barge_model_diabetes_registry"], a.Parameters["barge_model_diabetes_name"],
+			map[string]string{"model.pkl": "trained on " + a.Parameters["features"]})
 		if err != nil {
 			return nil, err
 		}

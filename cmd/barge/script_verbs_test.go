@@ -55,11 +55,11 @@ func edit(ts *testscript.TestScript, _ *bench, args []string) error {
 	if err != nil {
 		return err
 	}
-	if !bytes.Contains(b, []byte(args[1])) {
-		return fmt.Errorf("%s has no %q", args[0], args[1])
+	old, changed := strings.ReplaceAll(args[1], `\n`, "\n"), strings.ReplaceAll(args[2], `\n`, "\n")
+	if !bytes.Contains(b, []byte(old)) {
+		return fmt.Errorf("%s has no %q", args[0], old)
 	}
-	changed := strings.ReplaceAll(args[2], `\n`, "\n")
-	return os.WriteFile(file, bytes.ReplaceAll(b, []byte(args[1]), []byte(changed)), 0o600)
+	return os.WriteFile(file, bytes.ReplaceAll(b, []byte(old), []byte(changed)), 0o600)
 }
 
 var features = regexp.MustCompile(`features = "[^"]*"`)
@@ -95,6 +95,9 @@ func (b *bench) twin(name string) (*sandbox.Twin, error) {
 
 // call makes a call to a twin, which it answers whatever faults it has.
 func (b *bench) call(workspace, method, at string, in, out any) error {
+	if workspace == "mlflow" && b.mlflow != nil {
+		return sandboxtest.Call(context.Background(), method, b.mlflow.URL+at, "", in, out)
+	}
 	t, err := b.twin(workspace)
 	if err != nil {
 		return err

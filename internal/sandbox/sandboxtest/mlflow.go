@@ -16,12 +16,12 @@ import (
 
 const served = "/api/2.0/mlflow-artifacts/artifacts"
 
-// MLflow is a backend as its own clients see it, with nothing of Databricks: one workspace of it behind a token. Where
-// the backend keeps no artifacts, they are served from dir, and a version's source is where its files are.
+// MLflow is a backend as its own clients see it, with nothing of Databricks: one workspace of it behind a token, or
+// with "" for none, refusing any. Where the backend keeps no artifacts, they are served from dir, and a version's source is where its files are.
 func MLflow(backend mlflow.Backend, workspace, token, dir string) http.Handler {
 	m := &bare{backend: backend, workspace: workspace, dir: dir}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer "+token {
+		if strings.TrimSpace(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer")) != token {
 			http.Error(w, "you are not authenticated", http.StatusUnauthorized) // as its plug-ins do: no JSON
 			return
 		}
