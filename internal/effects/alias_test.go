@@ -171,7 +171,11 @@ func TestAliasDiffers(t *testing.T) {
 			if c.want != "" {
 				want = value(c.want)
 			}
-			different, err := b.slot("prod", champion, ever).Differs(t.Context(), want)
+			p := b.slot("prod", champion, ever)
+			if held, err := p.Holds(t.Context(), want); held != (c.said == nil || c.tag != "") || err != nil {
+				t.Errorf("it is held: %v, %v", held, err)
+			}
+			different, err := p.Differs(t.Context(), want)
 			var said []string
 			for _, d := range different {
 				said = append(said, d.String())
