@@ -27,7 +27,7 @@ func TestUnityListsInPages(t *testing.T) {
 		pages := map[string]object{
 			"":  {"model_versions": []any{object{"version": 2, "status": "READY", "created_at": 1}}, "next_page_token": "a"},
 			"a": {"model_versions": []any{}, "next_page_token": "b"},
-			"b": {"model_versions": []any{object{"version": 11, "status": "PENDING_REGISTRATION"}, object{"version": 10, "status": "READY"}}},
+			"b": {"model_versions": append(ready(3, 10), object{"version": 11, "status": "PENDING_REGISTRATION"})},
 		}
 		number := r.URL.Query().Get("version")
 		switch {
@@ -60,6 +60,14 @@ func TestUnityListsInPages(t *testing.T) {
 	}
 }
 
+func ready(from, to int) []any {
+	var all []any
+	for n := from; n <= to; n++ {
+		all = append(all, object{"version": n, "status": "READY"})
+	}
+	return all
+}
+
 // More versions than are asked for their tags at once: the newest of all that fit is found.
 func TestUnityManyTags(t *testing.T) {
 	w := newTwin(t, mlflow.Light())
@@ -80,7 +88,7 @@ func TestUnityTagKeys(t *testing.T) {
 	w := newTwin(t, mlflow.Light())
 	k := w.unity("main.ml.")
 	k.model(k.m("m"))
-	want := map[string]string{"barge.env.pre-prod_eu": "1", "a,b=c/d:e": "2", "plain": "3", "ü": "4"}
+	want := map[string]string{"barge.env.pre-prod_eu": "1", "a,b=c/d:e": "2", "plain": "3", "ü": "4", "a.b": "5", "a_2eb": "6"}
 	if err := k.TagModel(t.Context(), k.m("m"), want); err != nil {
 		t.Fatal(err)
 	}
@@ -116,18 +124,19 @@ func TestStreamedFiles(t *testing.T) {
 		}
 	}
 	w.setFault(func(rw http.ResponseWriter, r *http.Request) bool {
-		http.Redirect(rw, r, "https://login.example.com/?secret=1", http.StatusFound)
+		if !strings.HasSuffix(r.URL.Path, "/MLmodel") {
+			return false
+		}
+		http.Redirect(rw, r, w.url+"/login?secret=1", http.StatusFound)
 		return true
 	})
-	err = func() error {
-		for f, err := range k.Files(t.Context(), v) {
-			_ = f
-			return err
-		}
-		return nil
-	}()
-	if err == nil || !strings.Contains(err.Error(), "the host sends to https://login.example.com/") || strings.Contains(err.Error(), "secret") {
+	w.took()
+	_, err = registry.Digest(t.Context(), k.Files(t.Context(), v))
+	if err == nil || !strings.Contains(err.Error(), "the host sends to "+w.url+"/login") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("a page: %v", err)
+	}
+	if calls := w.took(); len(calls) != 2 { // the folder and the file
+		t.Errorf("the token went after a redirect: %v", calls)
 	}
 	w.setFault(answer("directories/Models/main/ml/m/1", 200, object{"contents": []any{object{"name": "../../secret"}}}))
 	if _, err := registry.Digest(t.Context(), k.Files(t.Context(), v)); err == nil || !strings.Contains(err.Error(), "leads elsewhere") {
