@@ -64,7 +64,7 @@ func differences(at string, got, want any) []Difference {
 	case []any:
 		if l, ok := got.([]any); ok && len(l) == len(want) {
 			for i := range want {
-				all = append(all, differences(fmt.Sprintf("%s[%s]", at, called(want[i], i)), l[i], want[i])...)
+				all = append(all, differences(fmt.Sprintf("%s[%s]", at, called(want[i], i)), counterpart(l, want, i), want[i])...)
 			}
 			return all
 		}
@@ -77,10 +77,8 @@ func differences(at string, got, want any) []Difference {
 
 // called is how people know an element of a list: a task by its key.
 func called(element any, i int) string {
-	if m, ok := element.(map[string]any); ok {
-		if key, ok := m["task_key"].(string); ok {
-			return key
-		}
+	if key, ok := KeyOf(element); ok {
+		return key
 	}
 	return fmt.Sprint(i)
 }
