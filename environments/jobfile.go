@@ -213,11 +213,18 @@ func (f jobFile) keys(v *jsonValue, kind string, known map[string]string) bool {
 	return ok
 }
 
-// meant is the key that was maybe meant: one that can stand there.
+// meant is the key that was maybe meant: one that can stand there, and is near or begins so.
 func (f jobFile) meant(name, kind string, known map[string]string) string {
 	known = maps.Clone(known)
 	maps.DeleteFunc(known, func(key, _ string) bool {
 		return refusedKeys[kind+"."+key] != "" || kind == "Task" && foreignTask(key)
 	})
-	return didYouMean(name, "%q", sorted(known))
+	best := nearest(name, sorted(known))
+	if i := slices.IndexFunc(sorted(known), func(key string) bool { return strings.HasPrefix(key, name) }); best == "" && i >= 0 {
+		best = sorted(known)[i]
+	}
+	if best == "" {
+		return "leave it out"
+	}
+	return fmt.Sprintf("did you mean %q?", best)
 }

@@ -47,11 +47,11 @@ func (v *jsonValue) text() string {
 
 // what is a value's kind in words.
 func (v *jsonValue) what() string {
-	switch v.plain.(type) {
+	switch plain := v.plain.(type) {
 	case string:
 		return "text"
 	case json.Number:
-		return "a number"
+		return plain.String()
 	case bool:
 		return "true or false"
 	}
