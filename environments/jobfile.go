@@ -1,6 +1,7 @@
 package environments
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -29,7 +30,8 @@ const (
 	anyKind    = "any"
 
 	settingsType = "JobSettings"
-	mostTasks    = 100 // what the service gives back of a job in one answer
+	largestWhole = 1 << 53 // a larger one would be another after it was read as JSON
+	mostTasks    = 100     // what the service gives back of a job in one answer
 )
 
 // jobKeys are the keys of each type, and what they hold.
@@ -110,12 +112,35 @@ func (l *loader) define(n *node, name, text string) json.RawMessage {
 	if len(l.diags) > before {
 		return nil
 	}
-	raw, err := Canonical(json.RawMessage(text))
+	raw, err := recordedJob([]byte(text))
 	if err != nil {
 		l.errorf(n, v.at, "", "%s", err)
 	}
 	return raw
 }
+
+// recordedJob is a job's settings as canonical JSON, in an order that does not depend on that of the file: the service
+// has one of its own.
+func recordedJob(text []byte) (json.RawMessage, error) {
+	var settings map[string]any
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	if err := dec.Decode(&settings); err != nil {
+		return nil, fmt.Errorf("reading the job: %w", err)
+	}
+	for list, key := range keyedLists {
+		all, _ := settings[list].([]any)
+		slices.SortFunc(all, func(a, b any) int {
+			x, _ := a.(map[string]any)
+			y, _ := b.(map[string]any)
+			return strings.Compare(fmt.Sprint(x[key]), fmt.Sprint(y[key]))
+		})
+	}
+	return Canonical(settings)
+}
+
+// keyedLists are the lists of a job's settings whose elements are known by a key.
+var keyedLists = map[string]string{"tasks": "task_key", "job_clusters": "job_cluster_key", "environments": "environment_key"}
 
 // jobFile checks one file.
 type jobFile struct {
@@ -153,10 +178,11 @@ func (f jobFile) typed(v *jsonValue, kind, what string) bool {
 	case flagKind:
 		return f.must(v, v.plain == true || v.plain == false, what, "true or false")
 	case numberKind:
-		return f.must(v, isNumber, what, "a number")
+		_, err := number.Float64()
+		return f.must(v, isNumber && err == nil, what, "a number")
 	case wholeKind:
-		_, err := number.Int64()
-		return f.must(v, isNumber && err == nil, what, "a whole number")
+		n, err := number.Int64()
+		return f.must(v, isNumber && err == nil && max(n, -n) <= largestWhole, what, "a whole number")
 	}
 	keys, object := jobKeys()[kind]
 	if object {

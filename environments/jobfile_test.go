@@ -47,8 +47,9 @@ func TestAJobIsRecorded(t *testing.T) {
 		t.Fatal(diags)
 	}
 	raw := mustRecord(t, p)
-	reordered := strings.Replace(twoTasks, `"tags": {"team": "x"}, `, "", 1)
-	reordered = strings.TrimSuffix(reordered, "}") + `,` + "\n" + `"tags": {"team": "x"}}`
+	const reordered = `{"tasks": [
+  {"notebook_task": {"notebook_path": "sub/prepare.py"}, "task_key": "first"},
+  {"notebook_task": {"notebook_path": "score"}, "task_key": "last", "depends_on": [{"task_key": "first"}]}], "tags": {"team": "x"}}`
 	again, diags := one(t, jobProject, Options{ReadFile: reads(reordered)})
 	if diags.HasErrors() || string(mustRecord(t, again)) != string(raw) {
 		t.Errorf("%v\n%s", diags, cmp.Diff(string(raw), string(mustRecord(t, again))))

@@ -26,7 +26,7 @@ func (f jobFile) settings(v *jsonValue) {
 		f.parameter(p.get("name"), p.at)
 	}
 	keys := map[string][]string{}
-	for list, key := range map[string]string{"tasks": "task_key", "job_clusters": "job_cluster_key", "environments": "environment_key"} {
+	for list, key := range keyedLists {
 		keys[key] = f.unique(items(v.get(list)), key)
 	}
 	for _, t := range tasks.items {

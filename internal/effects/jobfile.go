@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/bargeml/barge/environments"
@@ -85,11 +84,6 @@ func (s *Site) DefinedJob(score environments.Score, f *Folder, told map[string]s
 		tasks = append(tasks, task)
 	}
 	settings["tasks"] = tasks
-	for _, name := range []string{"tasks", "job_clusters", "environments"} {
-		if all, ok := settings[name].([]any); ok {
-			settings[name] = inOrder(all)
-		}
-	}
 	settings["timeout_seconds"] = int64(score.RunTimeout() / time.Second)
 	if tags, ok := settings["tags"].(map[string]any); ok {
 		settings["tags"] = maps.Clone(tags)
@@ -107,13 +101,4 @@ func list(v any) []map[string]any {
 		}
 	}
 	return all
-}
-
-// inOrder sorts what has a key by it: the order in the file says nothing.
-func inOrder(all []any) []any {
-	return slices.SortedStableFunc(slices.Values(all), func(a, b any) int {
-		x, _ := KeyOf(a)
-		y, _ := KeyOf(b)
-		return strings.Compare(x, y)
-	})
 }
