@@ -31,7 +31,8 @@ const (
 
 	settingsType = "JobSettings"
 	largestWhole = 1 << 53 // a larger one would be another after it was read as JSON
-	mostTasks    = 100     // what the service gives back of a job in one answer
+	largestJob   = 64 << 10
+	mostTasks    = 100 // what the service gives back of a job in one answer
 )
 
 // jobKeys are the keys of each type, and what they hold.
@@ -113,8 +114,12 @@ func (l *loader) define(n *node, name, text string) json.RawMessage {
 		return nil
 	}
 	raw, err := recordedJob([]byte(text))
-	if err != nil {
+	switch {
+	case err != nil:
 		l.errorf(n, v.at, "", "%s", err)
+	case len(raw) > largestJob:
+		l.errorf(n, v.at, "make it of fewer tasks, or say what they share in job_clusters",
+			"the job takes %d bytes, and at most %d are supported: every entry of a ledger has the jobs of twenty releases", len(raw), largestJob)
 	}
 	return raw
 }
@@ -230,6 +235,8 @@ func (f jobFile) keys(v *jsonValue, kind string, known map[string]string) bool {
 			f.errorf(k.at, f.meant(k.name, kind, known), "the service knows no %q here", k.name)
 		case kind == "Task" && foreignTask(k.name):
 			f.errorf(k.at, "write a notebook_task with a notebook of the release", "the job of a score runs notebooks, and this is a %s", k.name)
+		case k.value.plain == "" && k.name != "default":
+			f.errorf(k.at, "leave it out", "%q is empty", k.name)
 		default:
 			ok = f.typed(k.value, holds, fmt.Sprintf("%q", k.name)) && ok
 			continue

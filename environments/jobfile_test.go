@@ -2,6 +2,7 @@ package environments
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -87,6 +88,32 @@ func TestWhoAnswers(t *testing.T) {
 		got, err := c.score.Answers()
 		if got != c.want || (err != nil) != c.fails {
 			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+// TestAJobHasItsLimits: what the service gives back in one answer, and what a ledger keeps many times over.
+func TestAJobHasItsLimits(t *testing.T) {
+	tasks := func(n int, description string) string {
+		var all []string
+		for i := range n {
+			up := ""
+			if i > 0 {
+				up = fmt.Sprintf(`"depends_on": [{"task_key": "t%d"}], `, i-1)
+			}
+			all = append(all, fmt.Sprintf(`{"task_key": "t%d", %s"description": %q, "notebook_task": {"notebook_path": "n"}}`, i, up, description))
+		}
+		return `{"tasks": [` + strings.Join(all, ",\n") + `]}`
+	}
+	for text, want := range map[string]string{
+		tasks(100, "d"):                      "",
+		tasks(101, "d"):                      "the job has 101 tasks",
+		tasks(70, strings.Repeat("d", 1000)): "at most 65536 are supported",
+		`{"queue": {"enabled": true}, "health": {"rules": [{"metric": "RUN_DURATION_SECONDS", "op": "GREATER_THAN", "value": 9007199254740993}]}, "tasks": []}`: "must be a whole number",
+	} {
+		_, diags := one(t, jobProject, Options{ReadFile: reads(text)})
+		if diags.HasErrors() != (want != "") || want != "" && !strings.Contains(diags.Error(), want) {
+			t.Errorf("%v, want %q", diags, want)
 		}
 	}
 }

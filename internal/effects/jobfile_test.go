@@ -17,10 +17,10 @@ import (
 )
 
 const defined = `{
-  "description": "", "tags": {"team": "pool-test"}, "queue": {"enabled": true},
-  "job_clusters": [{"job_cluster_key": "shared", "new_cluster": {"spark_version": "15.4.x-scala2.12", "policy_id": "pool-test", "num_workers": 0}}],
+  "tags": {"team": "pool-test"}, "queue": {"enabled": true},
+  "job_clusters": [{"job_cluster_key": "shared", "new_cluster": {"spark_version": "15.4.x-scala2.12", "policy_id": "pool-test", "apply_policy_default_values": true, "num_workers": 0}}],
   "tasks": [
-    {"task_key": "a", "job_cluster_key": "shared", "notebook_task": {"notebook_path": "a", "base_parameters": {"pool": "pool-test", "barge_run": "mine"}}},
+    {"task_key": "a", "max_retries": 0, "job_cluster_key": "shared", "notebook_task": {"notebook_path": "a", "base_parameters": {"pool": "pool-test", "barge_run": "mine"}}},
     {"task_key": "pool-test", "depends_on": [{"task_key": "a"}], "job_cluster_key": "shared", "notebook_task": {"notebook_path": "pool-test"}}
   ]
 }`
@@ -50,10 +50,10 @@ func TestDefinedJob(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	v, f := b.definedJob(defined)
-	want := `{"description":"","job_clusters":[{"job_cluster_key":"shared","new_cluster":{"num_workers":0,"policy_id":"pool-prod","spark_version":"15.4.x-scala2.12"}}],` +
+	want := `{"job_clusters":[{"job_cluster_key":"shared","new_cluster":{"apply_policy_default_values":true,"num_workers":0,"policy_id":"pool-prod","spark_version":"15.4.x-scala2.12"}}],` +
 		`"max_concurrent_runs":1,"name":"p nightly (prod)","queue":{"enabled":true},` +
 		`"schedule":{"pause_status":"UNPAUSED","quartz_cron_expression":"0 0 2 * * ?","timezone_id":"UTC"},"tags":{"barge":"p.prod.nightly","team":"pool-prod"},` +
-		`"tasks":[{"job_cluster_key":"shared","notebook_task":{"base_parameters":{"barge_run":"{{job.run_id}}","pool":"pool-prod"},"notebook_path":"FOLDER/a","source":"WORKSPACE"},"task_key":"a"},` +
+		`"tasks":[{"job_cluster_key":"shared","max_retries":0,"notebook_task":{"base_parameters":{"barge_run":"{{job.run_id}}","pool":"pool-prod"},"notebook_path":"FOLDER/a","source":"WORKSPACE"},"task_key":"a"},` +
 		`{"depends_on":[{"task_key":"a"}],"job_cluster_key":"shared","notebook_task":{"base_parameters":{"barge_run":"{{job.run_id}}"},"notebook_path":"FOLDER/pool-test","source":"WORKSPACE"},"task_key":"pool-test"}],` +
 		`"timeout_seconds":3600}`
 	if diff := cmp.Diff(want, strings.ReplaceAll(string(v), f.Path, "FOLDER")); diff != "" {
