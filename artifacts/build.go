@@ -118,7 +118,7 @@ func (c *Commit) releaseNames(o BuildOptions) ([]string, error) {
 
 // describe makes the manifest, and the layers of models in git.
 func describe(ctx context.Context, c *Commit, s *Sources, ahead *readAhead, o BuildOptions) (Manifest, []part, error) {
-	if err := errors.Join(s.named(o.Project), c.noSecrets()); err != nil {
+	if err := errors.Join(s.named(o.Project), c.noSecrets(o.Project)); err != nil {
 		return Manifest{}, nil, err
 	}
 	recorded, diags := o.Project.Recorded()
@@ -159,7 +159,9 @@ func (s *Sources) named(p *environments.Project) error {
 			notebook(where+", gate "+g.Name, g.Notebook)
 		}
 		for _, score := range e.Scores {
-			notebook(where+", score "+score.Name, score.Notebook)
+			for _, name := range score.Notebooks() {
+				notebook(where+", score "+score.Name, name)
+			}
 		}
 		if e.Deploy.Config == "" {
 			continue

@@ -135,8 +135,10 @@ func (s *Sources) sklearnPins(ctx context.Context, p *environments.Project, labe
 			}
 		}
 		for _, score := range e.Scores {
-			if err := add(score.Notebook, score.Compute); err != nil {
-				return nil, err
+			for _, notebook := range score.Notebooks() {
+				if err := add(notebook, score.Compute); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}

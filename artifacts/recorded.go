@@ -66,6 +66,14 @@ func (d *recordedDiff) compare(where, attr []string, a, b any) {
 		}
 		return
 	}
+	if x, y := byKey(a), byKey(b); x != nil && y != nil && len(attr) > 0 {
+		for _, key := range union(x, y) {
+			at := slices.Clone(attr)
+			at[len(at)-1] += "[" + key + "]"
+			d.compare(where, at, x[key], y[key])
+		}
+		return
+	}
 	switch {
 	case a == nil:
 		d.add(where, attr, "new", "", shown(b))
@@ -116,6 +124,25 @@ func byName(v any) map[string]any {
 		if ok {
 			out[name] = item
 		}
+	}
+	return out
+}
+
+// byKey are the elements of a list of a job's definition by their keys; nil where one has none.
+func byKey(v any) map[string]any {
+	out := map[string]any{}
+	list, _ := v.([]any)
+	for _, item := range list {
+		fields, _ := item.(map[string]any)
+		for _, name := range []string{"task_key", "job_cluster_key", "environment_key"} {
+			if key, ok := fields[name].(string); ok {
+				out[key] = item
+				break // a task names its cluster, too
+			}
+		}
+	}
+	if len(out) == 0 || len(out) != len(list) {
+		return nil
 	}
 	return out
 }

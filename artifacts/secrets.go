@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/bargeml/barge/environments"
 )
 
 // allowSecret on a line says that what looks like a secret there is none.
@@ -126,22 +128,31 @@ func findSecret(c Content) *secretError {
 	return nil
 }
 
-// noSecrets looks for secrets in the project's own files, whose words an artifact records.
-func (c *Commit) noSecrets() error {
-	var problems []error
+// noSecrets looks for secrets in the project's own files and those of its jobs, whose words an artifact records.
+func (c *Commit) noSecrets(p *environments.Project) error {
+	var names []string
 	for _, pattern := range []string{"barge.hcl", "*.barge.hcl"} {
-		names, err := c.Files(pattern)
+		found, err := c.Files(pattern)
 		if err != nil {
 			return err
 		}
-		for _, name := range names {
-			body, err := c.ReadFile(name)
-			if err != nil {
-				return err
+		names = append(names, found...)
+	}
+	for _, e := range p.Environments {
+		for _, s := range e.Scores {
+			if s.Job != "" && !slices.Contains(names, s.Job) {
+				names = append(names, s.Job)
 			}
-			if secret := findSecret(Content{File: File{Path: name}, Body: body}); secret != nil {
-				problems = append(problems, fmt.Errorf("%s%s: %w", path.Join(c.Folder, name), secret.at, secret))
-			}
+		}
+	}
+	var problems []error
+	for _, name := range names {
+		body, err := c.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if secret := findSecret(Content{File: File{Path: name}, Body: body}); secret != nil {
+			problems = append(problems, fmt.Errorf("%s%s: %w", path.Join(c.Folder, name), secret.at, secret))
 		}
 	}
 	return listProblems(problems)

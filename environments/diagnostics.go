@@ -164,7 +164,8 @@ func withoutSecrets(lines []string) []string {
 var (
 	secretName  = regexp.MustCompile(`(?i)token|secret|password|key`)
 	secretLines = whenNeeded(`(?i)(?:token|secret|password|key)\w*"?\s*[=(:]\s*<<-?\s*(\w+)`)
-	givenSecret = whenNeeded(`(?i)((?:token|secret|password|key)\w*"?\s*[=(:]\s*)"((?:\\.|[^"\\])*)(?:"|$)`)
+	givenSecret = whenNeeded(`(?i)(\w*(?:token|secret|password|key)\w*"?\s*[=(:]\s*)"((?:\\.|[^"\\])*)(?:"|$)`)
+	jobKey      = whenNeeded(`^(?:task|job_cluster|environment)_key"`) // a name within the file of a job
 	signedURL   = whenNeeded(`://[^/@\s"]*@`)
 	longLine    = 160
 )
@@ -173,7 +174,7 @@ var (
 func blank(line string) string {
 	line = givenSecret().ReplaceAllStringFunc(line, func(found string) string {
 		parts := givenSecret().FindStringSubmatch(found)
-		if _, err := ParseSecretRef(parts[2]); err == nil {
+		if _, err := ParseSecretRef(parts[2]); err == nil || jobKey().MatchString(parts[1]) {
 			return found
 		}
 		return parts[1] + `"…"`

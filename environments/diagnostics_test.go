@@ -1,6 +1,7 @@
 package environments
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -59,8 +60,8 @@ func diagnose(t *testing.T, archive *txtar.Archive) string {
 	}
 	dir := t.TempDir()
 	for _, f := range archive.Files {
-		if strings.HasSuffix(f.Name, ".hcl") {
-			if err := os.WriteFile(filepath.Join(dir, f.Name), f.Data, 0o600); err != nil {
+		if strings.HasSuffix(f.Name, ".hcl") || strings.HasSuffix(f.Name, ".json") {
+			if err := errors.Join(os.MkdirAll(filepath.Join(dir, filepath.Dir(f.Name)), 0o750), os.WriteFile(filepath.Join(dir, f.Name), f.Data, 0o600)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -233,9 +233,16 @@ func notYetWords(kind *blockType, path string, words *[]string) {
 type section struct {
 	path     string // of the block whose table stands in it
 	examples []string
+	file     string // what the examples read, as JSON
 }
 
-var exampleBlock = regexp.MustCompile("(?s)```hcl\n(.*?)```")
+// readFile is what the examples of the section read.
+func (s section) readFile(string) ([]byte, error) { return []byte(s.file), nil }
+
+var (
+	exampleBlock = regexp.MustCompile("(?s)```hcl\n(.*?)```")
+	exampleFile  = regexp.MustCompile("(?s)```json\n(.*?)```")
+)
 
 func sections(t *testing.T) []section {
 	t.Helper()
@@ -253,6 +260,9 @@ func sections(t *testing.T) []section {
 		}
 		for _, found := range exampleBlock.FindAllStringSubmatch(part, -1) {
 			s.examples = append(s.examples, found[1])
+		}
+		if found := exampleFile.FindStringSubmatch(part); found != nil {
+			s.file = found[1]
 		}
 		all = append(all, s)
 	}
@@ -279,7 +289,7 @@ func TestDocsExamples(t *testing.T) {
 				continue
 			}
 			whole := inContext(src, around)
-			if _, diags := one(t, whole, Options{}); diags.HasErrors() {
+			if _, diags := one(t, whole, Options{ReadFile: s.readFile}); diags.HasErrors() {
 				t.Errorf("%v\n%s", diags, whole)
 			}
 			for _, b := range body(t, src).Blocks {

@@ -1,5 +1,7 @@
 package environments
 
+import "encoding/json"
+
 // fill turns evaluated nodes into the types of this package.
 func fill(root *node) *Project {
 	p := &Project{}
@@ -150,6 +152,7 @@ func fillScore(n *node) Score {
 	s := Score{
 		Name: n.label, Notebook: get[string](n, "notebook"), Compute: get[string](n, "compute"),
 		Parameters: get[map[string]string](n, "parameters"), RunAs: get[string](n, "run_as"),
+		Job: get[string](n, "job"), Definition: get[json.RawMessage](n, "definition"),
 		FirstRun: get[string](n, "first_run"), OnFailure: get[string](n, "on_failure"),
 		Timeout: get[Duration](n, "timeout"), Retries: get[int](n, "retries"), Expects: each(n, "expect", fillExpect),
 	}

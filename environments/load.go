@@ -105,6 +105,7 @@ func load(sources []source, opts Options) (*Project, Diagnostics) {
 	l.complete(l.root)
 	l.declare()
 	l.evaluate(l.root)
+	l.defineJobs()
 	p := fill(l.root)
 	p.holes = slices.DeleteFunc(l.holes, func(h hole) bool { return opts.Sandbox && h.toTwins() })
 	l.check(p)

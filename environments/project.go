@@ -6,6 +6,7 @@
 package environments
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -268,8 +269,10 @@ type Score struct {
 	Notebook   string            `json:"notebook,omitempty"`
 	Compute    string            `json:"compute,omitempty"`
 	Parameters map[string]string `json:"parameters,omitempty"`
-	Schedule   *Schedule         `json:"schedule,omitempty"` // nil: started by hand alone
-	RunAs      string            `json:"run_as,omitempty"`   // a principal
+	Job        string            `json:"job,omitempty"`        // the file that defines its job, in place of these three
+	Definition json.RawMessage   `json:"definition,omitempty"` // what stands in it: the settings of a job, see Notebooks and Answers
+	Schedule   *Schedule         `json:"schedule,omitempty"`   // nil: started by hand alone
+	RunAs      string            `json:"run_as,omitempty"`     // a principal
 	FirstRun   string            `json:"first_run,omitempty"`
 	OnFailure  string            `json:"on_failure,omitempty"`
 	Timeout    Duration          `json:"timeout,omitempty"` // see RunTimeout

@@ -143,10 +143,13 @@ func (l *loader) checkEnvironment(p *Project, n *node) {
 		}
 	}
 	l.checkChampions(n)
-	for _, run := range own(n.children["gate"], n.children["score"]) {
-		if p.Artifact != nil && run.attrs["notebook"] == nil {
-			l.errorf(run, run.at, `write notebook = "…"`, "%s needs %q", run.called(), "notebook")
+	for _, g := range own(n.children["gate"]) {
+		if p.Artifact != nil && g.attrs["notebook"] == nil {
+			l.errorf(g, g.at, `write notebook = "…"`, "%s needs %q", g.called(), "notebook")
 		}
+	}
+	for _, s := range own(n.children["score"]) {
+		l.checkScore(p, s)
 	}
 	for _, d := range own(n.children["deploy"]) {
 		levels := []string{"CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"}
@@ -160,6 +163,24 @@ func (l *loader) checkEnvironment(p *Project, n *node) {
 	if path := get[string](n, "path"); (path == "/Shared" || strings.HasPrefix(path, "/Shared/")) && len(n.children["gate"]) > 0 {
 		l.warnf(n, n.place("path"), `let an admin make a folder such as "/Barge" that the releasers manage`,
 			"every user may change what is in /Shared, and %s has gates", n.called())
+	}
+}
+
+func (l *loader) checkScore(p *Project, n *node) {
+	switch job, notebook := n.attrs["job"] != nil, n.attrs["notebook"] != nil; {
+	case p.Artifact != nil && !job && !notebook:
+		l.errorf(n, n.at, `write notebook = "…", or job = "jobs/….json"`, "%s needs %q", n.called(), "notebook")
+	case job && notebook:
+		l.errorf(n, n.place("job"), "leave one of them out", "%s has both notebook and job", n.called())
+	case job:
+		for _, name := range []string{"compute", "parameters"} {
+			if n.attrs[name] != nil {
+				l.errorf(n, n.place(name), "leave it out: the file of the job says it", "%s has both job and %s", n.called(), name)
+			}
+		}
+		if _, err := fillScore(n).Answers(); err != nil && n.values["definition"] != nil {
+			l.errorf(n, n.place("job"), "let one task depend on the others: it answers for all", "%s", err)
+		}
 	}
 }
 

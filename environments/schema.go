@@ -283,9 +283,10 @@ var gateBlock = &blockType{
 var scoreBlock = &blockType{
 	name: "score", label: identifier, doc: "a scheduled scoring: one job, for ever",
 	attrs: []attr{
-		{name: "notebook", kind: text, check: notebookName, doc: "what scores; needed where there is an artifact block"},
+		{name: "notebook", kind: text, check: notebookName, doc: "what scores; it or job is needed where there is an artifact block"},
 		{name: "compute", kind: reference, ref: "compute", doc: "on what (serverless)"},
 		{name: "parameters", kind: table, check: parameterName, doc: "more widgets for the notebook"},
+		{name: "job", kind: text, check: repositoryPath, doc: "the file of the job's settings, as JSON, in place of notebook, compute and parameters"},
 		{name: "schedule", kind: object, such: `{ cron = "0 0 2 * * ?", timezone = "Europe/London" }`, doc: "when it runs (by hand alone)", fields: []attr{
 			{name: "cron", kind: text, required: true, check: quartz},
 			{name: "timezone", kind: text, required: true, check: timezone},
@@ -295,7 +296,6 @@ var scoreBlock = &blockType{
 		{name: "on_failure", kind: text, part: rule, oneOf: []string{"rollback", "keep"}, doc: "what a bad first run does (rollback)"},
 		{name: "timeout", kind: duration, doc: "how long it may take (2h)"},
 		{name: "retries", kind: number, doc: "how often a first run that errored is run again (0)"},
-		{name: "job", kind: text, later: true},
 		{name: "pipeline", kind: text, later: true},
 		{name: "shadow", kind: text, later: true},
 	},

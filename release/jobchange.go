@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bargeml/barge/internal/effects"
 	"github.com/bargeml/barge/internal/ledger"
 )
 
@@ -142,14 +143,9 @@ func flatten(at string, v any, into map[string]any) {
 		}
 	case []any:
 		for i, element := range v {
-			name := fmt.Sprint(i)
-			if m, ok := element.(map[string]any); ok {
-				for _, key := range []string{"task_key", "environment_key"} {
-					if called, ok := m[key].(string); ok {
-						name = called
-						break
-					}
-				}
+			name, ok := effects.KeyOf(element)
+			if !ok {
+				name = fmt.Sprint(i)
 			}
 			flatten(at+"["+name+"]", element, into)
 		}

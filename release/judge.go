@@ -199,7 +199,11 @@ func (p *place) firstScoring(ctx context.Context, s ledger.State, e *environment
 }
 
 func (p *place) weighScoring(ctx context.Context, s ledger.State, e *environments.Environment, score environments.Score, run int64) (ScoreResult, error) {
-	out, err := p.site.Await(ctx, run, func(page string) { p.Note("  running score %s: %s", score.Name, page) })
+	answers, err := score.Answers()
+	if err != nil {
+		return ScoreResult{}, fmt.Errorf("judging score %s: %w", score.Name, err)
+	}
+	out, err := p.site.Await(ctx, run, answers, func(page string) { p.Note("  running score %s: %s", score.Name, page) })
 	if err != nil {
 		return ScoreResult{}, fmt.Errorf("waiting for score %s: %w", score.Name, err)
 	}

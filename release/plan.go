@@ -132,7 +132,7 @@ func (p *place) render(ctx context.Context, c *candidate, e *environments.Enviro
 	if err != nil {
 		return nil, task, err
 	}
-	folder, err := p.site.Folder(ctx, c.artifact, effects.Deployment{Only: shipped(e), Bind: bind, Models: own})
+	folder, err := p.site.Folder(ctx, c.artifact, effects.Deployment{Only: shipped(e), Bind: bind, Jobs: defined(e), Models: own})
 	if err != nil {
 		return nil, task, fmt.Errorf("planning %s for %s: %w", c.Release, p.name, err)
 	}
@@ -193,10 +193,21 @@ func shipped(e *environments.Environment) []string {
 		only = append(only, g.Notebook)
 	}
 	for _, s := range e.Scores {
-		only = append(only, s.Notebook)
+		only = append(only, s.Notebooks()...)
 	}
 	slices.Sort(only)
 	return slices.Compact(only)
+}
+
+// defined are the jobs of the environment's scores that a file of the commit defines.
+func defined(e *environments.Environment) map[string]json.RawMessage {
+	all := map[string]json.RawMessage{}
+	for _, s := range e.Scores {
+		if len(s.Definition) > 0 {
+			all[s.Name] = s.Definition
+		}
+	}
+	return all
 }
 
 func grants(e *environments.Environment) []string {
@@ -255,12 +266,7 @@ func (p *place) neighbour(e environments.Environment, label string) *effects.Pla
 
 func (p *place) planJobs(c *candidate, e *environments.Environment, out *prepared) error {
 	for _, score := range e.Scores {
-		task, err := p.order(c.project, out.folder, out.task, score.Notebook, score.Compute, score.Parameters, "{{job.run_id}}")
-		if err != nil {
-			return fmt.Errorf("score %s: %w", score.Name, err)
-		}
-		task.Timeout = score.RunTimeout()
-		value, err := p.site.JobValue(score, task)
+		value, err := p.jobValue(c, score, out)
 		if err != nil {
 			return fmt.Errorf("score %s: %w", score.Name, err)
 		}
@@ -272,6 +278,24 @@ func (p *place) planJobs(c *candidate, e *environments.Environment, out *prepare
 		}
 	}
 	return nil
+}
+
+func (p *place) jobValue(c *candidate, score environments.Score, out *prepared) (ledger.Value, error) {
+	const run = "{{job.run_id}}"
+	if len(score.Definition) > 0 {
+		if _, err := score.Answers(); err != nil { // the rules here may expect what those of its commit did not
+			return "", err
+		}
+		told := out.task
+		told.Run = run
+		return p.site.DefinedJob(score, out.folder, told.Told())
+	}
+	task, err := p.order(c.project, out.folder, out.task, score.Notebook, score.Compute, score.Parameters, run)
+	if err != nil {
+		return "", err
+	}
+	task.Timeout = score.RunTimeout()
+	return p.site.JobValue(score, task)
 }
 
 // planOff adds where the pointers stand that are ours and not the release's: they are switched off with it.

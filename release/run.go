@@ -89,7 +89,7 @@ func (p *place) runOnce(ctx context.Context, o effects.Order) (gates.Run, error)
 	if err != nil {
 		return gates.Run{}, err
 	}
-	out, err := p.site.Await(ctx, run, func(page string) { p.Note("  running %s: %s", o.Name, page) })
+	out, err := p.site.Await(ctx, run, "", func(page string) { p.Note("  running %s: %s", o.Name, page) })
 	if err != nil && ctx.Err() != nil {
 		return gates.Run{}, errors.Join(fmt.Errorf("%w: %s (run %d): %w", errCancelled, o.Name, run, ctx.Err()), p.site.Workspace.CancelRun(whole, run))
 	}

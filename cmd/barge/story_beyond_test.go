@@ -176,7 +176,7 @@ func (s *tale) notebookEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := w.Output(t.Context(), run)
+	out, err := w.Output(t.Context(), run.Tasks[0])
 	if err != nil || out.Value == "" {
 		t.Fatalf("%v %s\n%s", err, out.Error, out.Trace)
 	}

@@ -134,10 +134,7 @@ func (w *Workspace) GetRun(ctx context.Context, id int64) (Run, error) {
 }
 
 // Output reads what the run's notebook left: of its only task, in the last attempt.
-func (w *Workspace) Output(ctx context.Context, r Run) (Output, error) {
-	if len(r.Tasks) != 1 {
-		return Output{}, fmt.Errorf("reading the output of run %d: it has %d tasks, not one", r.ID, len(r.Tasks))
-	}
+func (w *Workspace) Output(ctx context.Context, t TaskRun) (Output, error) {
 	var out struct {
 		Notebook struct {
 			Result    string `json:"result"`
@@ -147,8 +144,8 @@ func (w *Workspace) Output(ctx context.Context, r Run) (Output, error) {
 		ErrorTrace string `json:"error_trace"`
 	}
 	err := w.do(ctx, call{
-		doing: fmt.Sprintf("reading the output of run %d", r.ID), method: http.MethodGet, path: "/api/2.2/jobs/runs/get-output",
-		query: url.Values{"run_id": {strconv.FormatInt(r.Tasks[0].ID, 10)}}, out: &out,
+		doing: fmt.Sprintf("reading the output of task %s (run %d)", t.Key, t.ID), method: http.MethodGet, path: "/api/2.2/jobs/runs/get-output",
+		query: url.Values{"run_id": {strconv.FormatInt(t.ID, 10)}}, out: &out,
 	})
 	return Output{out.Notebook.Result, out.Notebook.Truncated, out.Error, out.ErrorTrace}, err
 }

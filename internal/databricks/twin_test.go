@@ -143,7 +143,7 @@ func TestTwinRuns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := w.Output(ctx, r)
+		out, err := w.Output(ctx, r.Tasks[0])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +209,7 @@ func TestTwinJobs(t *testing.T) {
 	if err != nil || r.Job != id {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if out, err := w.Output(ctx, r); err != nil || out.Value != "r-7" {
+	if out, err := w.Output(ctx, r.Tasks[0]); err != nil || out.Value != "r-7" {
 		t.Errorf("%+v, %v", out, err)
 	}
 	if err := errors.Join(w.CancelAllRuns(ctx, id), w.DeleteJob(ctx, id)); err != nil {

@@ -36,6 +36,9 @@ func InWords(v ledger.Value) string {
 		return string(v)
 	}
 	words := "notebook " + job.Tasks[0].Notebook.Path
+	if n := len(job.Tasks); n > 1 {
+		words = fmt.Sprintf("%d tasks, one of them %s", n, words)
+	}
 	if release := job.Tasks[0].Notebook.Told["barge_release"]; release != "" {
 		words = "release " + release + " (" + words + ")"
 	}

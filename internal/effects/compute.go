@@ -33,12 +33,20 @@ func (n *Needs) Jobs(values ledger.Values) {
 					Policy string `json:"policy_id"`
 				} `json:"new_cluster"`
 			} `json:"tasks"`
+			Shared []struct {
+				New struct {
+					Policy string `json:"policy_id"`
+				} `json:"new_cluster"`
+			} `json:"job_clusters"`
 		}
 		if json.Unmarshal([]byte(v), &job) != nil {
 			continue // a slot's
 		}
 		for _, t := range job.Tasks {
 			n.add(t.Cluster, t.New.Policy)
+		}
+		for _, c := range job.Shared {
+			n.add("", c.New.Policy)
 		}
 	}
 }

@@ -58,14 +58,16 @@ func differences(at string, got, want any) []Difference {
 	case map[string]any:
 		if m, ok := got.(map[string]any); ok {
 			for _, key := range slices.Sorted(maps.Keys(want)) {
-				all = append(all, differences(strings.TrimPrefix(at+"."+key, "."), m[key], want[key])...)
+				if key != neverRead {
+					all = append(all, differences(strings.TrimPrefix(at+"."+key, "."), m[key], want[key])...)
+				}
 			}
 			return all
 		}
 	case []any:
 		if l, ok := got.([]any); ok && len(l) == len(want) {
 			for i := range want {
-				all = append(all, differences(fmt.Sprintf("%s[%s]", at, called(want[i], i)), l[i], want[i])...)
+				all = append(all, differences(fmt.Sprintf("%s[%s]", at, called(want[i], i)), counterpart(l, want, i), want[i])...)
 			}
 			return all
 		}
@@ -78,10 +80,8 @@ func differences(at string, got, want any) []Difference {
 
 // called is how people know an element of a list: a task by its key.
 func called(element any, i int) string {
-	if m, ok := element.(map[string]any); ok {
-		if key, ok := m["task_key"].(string); ok {
-			return key
-		}
+	if key, ok := KeyOf(element); ok {
+		return key
 	}
 	return fmt.Sprint(i)
 }

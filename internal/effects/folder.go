@@ -39,7 +39,8 @@ type Folder struct {
 	Bound map[string]int
 
 	files  []rendered
-	models []*Folder // that it names, and that are shared with other releases
+	jobs   map[string]map[string]any // see Deployment.Jobs
+	models []*Folder                 // that it names, and that are shared with other releases
 	mark   []byte
 }
 
@@ -54,6 +55,8 @@ type rendered struct {
 type Deployment struct {
 	Only []string          // notebooks, with all they reach; empty: all
 	Bind map[string]string // exact text and what replaces it
+	// Jobs are the settings of the scores' jobs that a file of the commit defines, by score.
+	Jobs map[string]json.RawMessage
 	// Models are those of the artifact itself that the environment uses.
 	Models []GitModel
 }
@@ -98,6 +101,9 @@ func (s *Site) Folder(ctx context.Context, a Files, d Deployment) (*Folder, erro
 		if _, err := f.Notebook(notebook); err != nil {
 			return nil, err
 		}
+	}
+	if err := f.define(d); err != nil {
+		return nil, err
 	}
 	var named []string
 	for _, m := range d.Models {

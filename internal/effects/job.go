@@ -34,15 +34,23 @@ func (s *Site) jobName(score string) string {
 
 // JobValue is the definition and schedule of a score's job, on. Run and timeout stand in task.
 func (s *Site) JobValue(score environments.Score, task databricks.Task) (ledger.Value, error) {
-	task.Key = "score"
+	task.Key = environments.ScoreTask
 	settings, err := task.Settings()
 	if err != nil {
 		return "", err
 	}
-	address := s.JobPointer(score.Name).Job
-	settings["name"] = s.jobName(score.Name)
-	settings["tags"] = map[string]any{jobTag: address.Tag}
-	settings["max_concurrent_runs"] = 1
+	return s.owned(score, settings)
+}
+
+// owned is the value of a score's job with what is barge's in it: name, tag, schedule, and as whom it runs, one run at a
+// time.
+func (s *Site) owned(score environments.Score, settings map[string]any) (ledger.Value, error) {
+	tags, _ := settings["tags"].(map[string]any)
+	if tags == nil {
+		tags = map[string]any{}
+	}
+	tags[jobTag] = s.JobPointer(score.Name).Job.Tag
+	settings["name"], settings["tags"], settings["max_concurrent_runs"] = s.jobName(score.Name), tags, 1
 	if score.Schedule != nil {
 		settings["schedule"] = map[string]any{
 			"quartz_cron_expression": score.Schedule.Cron, "timezone_id": score.Schedule.Timezone, "pause_status": "UNPAUSED",
@@ -150,7 +158,11 @@ func (j *Job) settings(ctx context.Context) (map[string]any, error) {
 }
 
 // kept are the settings that a value may hold; the server's other defaults are none of it.
-var kept = []string{"name", "tags", "max_concurrent_runs", "schedule", "tasks", "environments", "run_as"}
+var kept = []string{
+	"name", "tags", "max_concurrent_runs", "schedule", "tasks", "environments", "run_as", "timeout_seconds", "description",
+	"job_clusters", "parameters", "email_notifications", "webhook_notifications", "notification_settings", "health", "queue",
+	"budget_policy_id", "usage_policy_id", "performance_target",
+}
 
 // Read gives the job's settings as far as barge writes them, or Off when it runs nothing by itself or there is no job.
 func (j *Job) Read(ctx context.Context) (ledger.Value, error) {
@@ -185,8 +197,15 @@ func (j *Job) Holds(ctx context.Context, want ledger.Value) (bool, error) {
 	return err == nil && len(different) == 0, err
 }
 
-// covers tells whether got holds everything that want says, whatever else it has.
+// neverRead is the one key of a cluster that the service takes and does not give back.
+const neverRead = "apply_policy_default_values"
+
+// covers tells whether got holds everything that want says, whatever else it has. What says nothing (0, false, an empty
+// list or object) need not be there: the service gives back only some of it.
 func covers(got, want any) bool {
+	if got == nil && empty(want) {
+		return true
+	}
 	switch want := want.(type) {
 	case map[string]any:
 		m, ok := got.(map[string]any)
@@ -194,7 +213,7 @@ func covers(got, want any) bool {
 			return false
 		}
 		for key, v := range want {
-			if !covers(m[key], v) {
+			if key != neverRead && !covers(m[key], v) {
 				return false
 			}
 		}
@@ -205,13 +224,52 @@ func covers(got, want any) bool {
 			return false
 		}
 		for i := range want {
-			if !covers(l[i], want[i]) {
+			if !covers(counterpart(l, want, i), want[i]) {
 				return false
 			}
 		}
 		return true
 	}
 	return reflect.DeepEqual(got, want)
+}
+
+func empty(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		return len(v) == 0
+	case []any:
+		return len(v) == 0
+	case string:
+		return false // a parameter may well be empty
+	}
+	return v == nil || reflect.ValueOf(v).IsZero()
+}
+
+// counterpart is what of got stands for the i-th of want: of what has a key, a task say, the one with the same, for the
+// service gives them in an order of its own.
+func counterpart(got, want []any, i int) any {
+	key, ok := KeyOf(want[i])
+	if !ok {
+		return got[i]
+	}
+	for _, g := range got {
+		if k, _ := KeyOf(g); k == key {
+			return g
+		}
+	}
+	return nil
+}
+
+// KeyOf is how an element of a list in a job's definition is known: a task, cluster, environment or parameter by its key
+// or name.
+func KeyOf(element any) (string, bool) {
+	m, _ := element.(map[string]any)
+	for _, name := range []string{"task_key", "job_cluster_key", "environment_key", "name"} {
+		if key, ok := m[name].(string); ok {
+			return key, true
+		}
+	}
+	return "", false
 }
 
 // Set resets the job to want, whole. Off pauses its schedule and leaves the rest.

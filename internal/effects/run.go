@@ -42,10 +42,11 @@ func (s *Site) Start(ctx context.Context, o Order) (int64, error) {
 	return run, nil
 }
 
-// Await waits for a run's end and tells how it ended and what its notebook answered. told hears of the run's page
+// Await waits for a run's end and tells how it ended and what its notebook answered: of several tasks the one with that
+// key, where the run was a success, else the first that failed. told hears of the run's page
 // once it is known, then whatever else the service says of it while it is under way: that it installs libraries. It
 // may be nil.
-func (s *Site) Await(ctx context.Context, run int64, told func(string)) (Outcome, error) {
+func (s *Site) Await(ctx context.Context, run int64, answers string, told func(string)) (Outcome, error) {
 	page, last := "", ""
 	r, err := s.Workspace.Wait(ctx, run, func(r databricks.Run) {
 		if told == nil || r.URL == "" {
@@ -63,15 +64,24 @@ func (s *Site) Await(ctx context.Context, run int64, told func(string)) (Outcome
 	if err != nil {
 		return Outcome{}, err
 	}
-	return s.outcome(ctx, r)
+	return s.outcome(ctx, r, answers)
 }
 
-func (s *Site) outcome(ctx context.Context, r databricks.Run) (Outcome, error) {
+func (s *Site) outcome(ctx context.Context, r databricks.Run, answers string) (Outcome, error) {
 	out := Outcome{ID: strconv.FormatInt(r.ID, 10), URL: r.URL, Result: r.Result, State: r.State, Message: r.Message}
-	if len(r.Tasks) != 1 {
+	i := slices.IndexFunc(r.Tasks, func(t databricks.TaskRun) bool {
+		switch {
+		case len(r.Tasks) == 1:
+			return true
+		case r.Result == databricks.Success:
+			return t.Key == answers && t.Result == databricks.Success
+		}
+		return t.Result == databricks.Failed
+	})
+	if i < 0 {
 		return out, nil
 	}
-	output, err := s.Workspace.Output(ctx, r)
+	output, err := s.Workspace.Output(ctx, r.Tasks[i])
 	if err != nil {
 		return out, err
 	}

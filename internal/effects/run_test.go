@@ -37,7 +37,7 @@ func TestOneTokenIsOneRun(t *testing.T) {
 			t.Errorf("run %d, and before it was %d", run, first)
 		}
 		page := ""
-		out, err := b.site.Await(t.Context(), run, func(p string) { page = p })
+		out, err := b.site.Await(t.Context(), run, "", func(p string) { page = p })
 		if err != nil || out.Result != "SUCCESS" || out.Answer != `{"a": 1}` || page == "" || page != out.URL {
 			t.Errorf("%+v, %v, page %q", out, err, page)
 		}
@@ -50,7 +50,7 @@ func TestOneTokenIsOneRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := b.site.Await(t.Context(), run, nil)
+	out, err := b.site.Await(t.Context(), run, "", nil)
 	if err != nil || out.Result != "FAILED" || !strings.HasPrefix(out.Error, "AssertionError") || out.Trace == "" {
 		t.Errorf("%+v, %v", out, err)
 	}
@@ -72,7 +72,7 @@ func TestAwaitTells(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told []string
-	out, err := b.site.Await(t.Context(), run, func(line string) {
+	out, err := b.site.Await(t.Context(), run, "", func(line string) {
 		if told = append(told, line); len(told) == 2 {
 			close(heard)
 		}
@@ -119,7 +119,7 @@ func TestCancel(t *testing.T) {
 	if len(pages) != 1 || err != nil {
 		t.Errorf("cancelled %v, %v", pages, err)
 	}
-	out, err := b.site.Await(t.Context(), run, nil)
+	out, err := b.site.Await(t.Context(), run, "", nil)
 	if err != nil || out.Result != databricks.Canceled {
 		t.Errorf("%+v, %v", out, err)
 	}
