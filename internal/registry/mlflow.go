@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -117,7 +118,14 @@ func (r *MLflow) Files(ctx context.Context, v Version) iter.Seq2[File, error] {
 			yield(File{}, err)
 			return
 		}
-		r.walkServed(ctx, v, root, "", yield)
+		t := tree{
+			version: v,
+			list:    func(ctx context.Context, folder string) ([]listed, error) { return r.served(ctx, v, root, folder) },
+			open: func(ctx context.Context, file string) (io.ReadCloser, error) {
+				return r.w.Stream(ctx, fmt.Sprintf("reading %s of %s", file, v), proxied+"/"+escaped(path.Join(root, file)))
+			},
+		}
+		t.walk(ctx, "", yield)
 	}
 }
 
@@ -139,41 +147,20 @@ func (r *MLflow) root(ctx context.Context, v Version) (string, error) {
 	return strings.Trim(u.Path, "/"), nil
 }
 
-func (r *MLflow) walkServed(ctx context.Context, v Version, root, folder string, yield func(File, error) bool) bool {
+// served lists a folder of a version.
+func (r *MLflow) served(ctx context.Context, v Version, root, folder string) ([]listed, error) {
 	var out struct {
 		Files []struct {
-			Path  string `json:"path"`
-			IsDir bool   `json:"is_dir"`
-			Size  *int64 `json:"file_size"`
+			Path  string       `json:"path"`
+			IsDir bool         `json:"is_dir"`
+			Size  *json.Number `json:"file_size"`
 		} `json:"files"`
 	}
 	query := url.Values{"path": {path.Join(root, folder)}}
-	if err := r.w.Do(ctx, fmt.Sprintf("listing the files of %s", v), http.MethodGet, proxied, query, nil, &out); err != nil {
-		yield(File{}, err)
-		return false
-	}
+	err := r.w.Do(ctx, fmt.Sprintf("listing the files of %s", v), http.MethodGet, proxied, query, nil, &out)
+	var all []listed
 	for _, f := range out.Files {
-		if !local(f.Path) || strings.Contains(f.Path, "/") {
-			yield(File{}, fmt.Errorf("listing the files of %s: path %q leads elsewhere", v, path.Join(folder, f.Path)))
-			return false
-		}
-		p := path.Join(folder, f.Path)
-		if f.IsDir {
-			if !r.walkServed(ctx, v, root, p, yield) {
-				return false
-			}
-			continue
-		}
-		size := int64(-1)
-		if f.Size != nil {
-			size = *f.Size
-		}
-		open := func(ctx context.Context) (io.ReadCloser, error) {
-			return r.w.Stream(ctx, fmt.Sprintf("reading %s of %s", p, v), proxied+"/"+escaped(path.Join(root, p)))
-		}
-		if !yield(File{p, size, open}, nil) {
-			return false
-		}
+		all = append(all, listed{under(folder, f.Path), f.IsDir, f.Size})
 	}
-	return true
+	return all, err
 }

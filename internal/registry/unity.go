@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -212,53 +213,38 @@ const filesAPI = "/api/2.0/fs/"
 
 // Files yields the files of a version, through the Files API.
 func (r *Unity) Files(ctx context.Context, v Version) iter.Seq2[File, error] {
-	return func(yield func(File, error) bool) {
-		root := path.Join("/Models", strings.ReplaceAll(v.Model, ".", "/"), v.Number)
-		r.walkUnity(ctx, v, root, "", yield)
-	}
+	root := path.Join("/Models", strings.ReplaceAll(v.Model, ".", "/"), v.Number)
+	return tree{
+		version: v,
+		list:    func(ctx context.Context, folder string) ([]listed, error) { return r.folder(ctx, v, root, folder) },
+		open: func(ctx context.Context, file string) (io.ReadCloser, error) {
+			return r.w.Stream(ctx, fmt.Sprintf("reading %s of %s", file, v), filesAPI+"files"+escaped(path.Join(root, file)))
+		},
+	}.files(ctx)
 }
 
-func (r *Unity) walkUnity(ctx context.Context, v Version, root, folder string, yield func(File, error) bool) bool {
+// folder lists a folder of a version.
+func (r *Unity) folder(ctx context.Context, v Version, root, folder string) ([]listed, error) {
+	var all []listed
 	query := url.Values{}
 	for {
 		var page struct {
 			Contents []struct {
-				Name  string `json:"name"`
-				IsDir bool   `json:"is_directory"`
-				Size  *int64 `json:"file_size"`
+				Name  string       `json:"name"`
+				IsDir bool         `json:"is_directory"`
+				Size  *json.Number `json:"file_size"`
 			} `json:"contents"`
 			Next string `json:"next_page_token"`
 		}
 		at := filesAPI + "directories" + escaped(path.Join(root, folder))
 		if err := r.w.Do(ctx, fmt.Sprintf("listing the files of %s", v), http.MethodGet, at, query, nil, &page); err != nil {
-			yield(File{}, err)
-			return false
+			return nil, err
 		}
 		for _, f := range page.Contents {
-			if !local(f.Name) || strings.Contains(f.Name, "/") {
-				yield(File{}, fmt.Errorf("listing the files of %s: path %q leads elsewhere", v, path.Join(folder, f.Name)))
-				return false
-			}
-			p := path.Join(folder, f.Name)
-			if f.IsDir {
-				if !r.walkUnity(ctx, v, root, p, yield) {
-					return false
-				}
-				continue
-			}
-			size := int64(-1)
-			if f.Size != nil {
-				size = *f.Size
-			}
-			open := func(ctx context.Context) (io.ReadCloser, error) {
-				return r.w.Stream(ctx, fmt.Sprintf("reading %s of %s", p, v), filesAPI+"files"+escaped(path.Join(root, p)))
-			}
-			if !yield(File{p, size, open}, nil) {
-				return false
-			}
+			all = append(all, listed{under(folder, f.Name), f.IsDir, f.Size})
 		}
 		if page.Next == "" {
-			return true
+			return all, nil
 		}
 		query.Set("page_token", page.Next)
 	}

@@ -111,11 +111,15 @@ func (r *Workspace) ModelID(ctx context.Context, model string) (string, error) {
 
 // Files yields the files of a version.
 func (r *Workspace) Files(ctx context.Context, v Version) iter.Seq2[File, error] {
-	return func(yield func(File, error) bool) { r.walk(ctx, v, "", yield) }
+	return tree{
+		version: v,
+		list:    func(ctx context.Context, folder string) ([]listed, error) { return r.folder(ctx, v, folder) },
+		open:    func(ctx context.Context, file string) (io.ReadCloser, error) { return r.open(ctx, v, file) },
+	}.files(ctx)
 }
 
-// walk yields what is below a folder, and tells whether to go on.
-func (r *Workspace) walk(ctx context.Context, v Version, folder string, yield func(File, error) bool) bool {
+// folder lists a folder of a version.
+func (r *Workspace) folder(ctx context.Context, v Version, folder string) ([]listed, error) {
 	query := url.Values{"name": {v.Model}, "version": {v.Number}}
 	if folder != "" {
 		query.Set("path", folder)
@@ -127,32 +131,12 @@ func (r *Workspace) walk(ctx context.Context, v Version, folder string, yield fu
 			Size  *json.Number `json:"file_size"`
 		} `json:"files"`
 	}
-	if err := r.w.Do(ctx, fmt.Sprintf("listing the files of %s", v), http.MethodGet, api+"model-versions/list-artifacts", query, nil, &out); err != nil {
-		yield(File{}, err)
-		return false
-	}
+	err := r.w.Do(ctx, fmt.Sprintf("listing the files of %s", v), http.MethodGet, api+"model-versions/list-artifacts", query, nil, &out)
+	var all []listed
 	for _, f := range out.Files {
-		if !local(f.Path) || folder != "" && !strings.HasPrefix(f.Path, folder+"/") {
-			yield(File{}, fmt.Errorf("listing the files of %s: path %q leads elsewhere", v, f.Path))
-			return false
-		}
-		if f.IsDir {
-			if !r.walk(ctx, v, f.Path, yield) {
-				return false
-			}
-			continue
-		}
-		size := int64(-1)
-		if f.Size != nil {
-			if n, err := f.Size.Int64(); err == nil {
-				size = n
-			}
-		}
-		if !yield(File{f.Path, size, func(ctx context.Context) (io.ReadCloser, error) { return r.open(ctx, v, f.Path) }}, nil) {
-			return false
-		}
+		all = append(all, listed{f.Path, f.IsDir, f.Size})
 	}
-	return true
+	return all, err
 }
 
 func (r *Workspace) open(ctx context.Context, v Version, path string) (io.ReadCloser, error) {
