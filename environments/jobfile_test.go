@@ -40,6 +40,14 @@ func reads(text string) func(string) ([]byte, error) {
 	return func(string) ([]byte, error) { return []byte(text), nil }
 }
 
+// TestAJobWithAByteOrderMark, as editors on Windows leave it, is told so in words.
+func TestAJobWithAByteOrderMark(t *testing.T) {
+	_, diags := one(t, jobProject, Options{ReadFile: reads("\ufeff" + twoTasks)})
+	if want := "a byte order mark stands before the JSON"; !strings.Contains(diags.Error(), want) {
+		t.Errorf("got %v, want %s", diags, want)
+	}
+}
+
 // TestAJobIsRecorded: the artifact has what the file says, in an order of its own, and an environment that extends
 // another the same.
 func TestAJobIsRecorded(t *testing.T) {

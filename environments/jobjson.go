@@ -76,6 +76,9 @@ type jsonReader struct {
 
 func readJSON(name string, text []byte) (*jsonValue, error) {
 	r := &jsonReader{name: name, text: text, dec: json.NewDecoder(bytes.NewReader(text))}
+	if bytes.HasPrefix(text, []byte("\ufeff")) {
+		return nil, &jsonError{r.span(0), "a byte order mark stands before the JSON: save it without (UTF-8, no BOM)"}
+	}
 	r.dec.UseNumber()
 	v, err := r.value(0)
 	if err != nil {
